@@ -1,0 +1,39 @@
+//! The pure core of duroxide: events, commands, replay, one turn.
+//!
+//! No async, no clock, no IO, no hash maps: an [`Execution`] is a function of its
+//! history and what is fed to it. The runtime and the language bindings drive it.
+
+mod arrival;
+mod codec;
+mod commit;
+pub mod event;
+mod execution;
+mod failure;
+mod flags;
+mod history;
+mod ids;
+mod leaf;
+mod limits;
+mod payload;
+
+pub use arrival::{Arrival, ArrivalBody, Origin, UnreadMail};
+pub use codec::{DecodeError, decode_event, encode_event};
+pub use commit::{
+    ChildRequest, Commit, End, KvChange, NewActivity, NewStart, NewTimer, Outgoing, StatusChange,
+};
+pub use event::{Channel, Event, EventKind, Headers, Parent, Role};
+pub use failure::{Failure, FailureDetails, FailureKind, cancelled_message};
+pub use flags::CompatFlags;
+pub use history::{History, HistoryError};
+pub use ids::{
+    ArrivalId, EventId, ExecutionId, InstanceId, Nonce, TimeMs, TurnNo,
+};
+pub use execution::{
+    Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput, TurnOutcome,
+};
+pub use leaf::{
+    Await, Awaited, Ending, Leaf, READ_VALUE_ACTIVITY, Refused, Scheduled, Settled, Value,
+};
+pub use limits::Limits;
+pub use payload::Payload;
+pub use payload::Encoding;

@@ -1,0 +1,3 @@
+//! The runtime.
+
+pub mod host;

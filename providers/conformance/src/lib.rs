@@ -1,0 +1,1 @@
+//! Checks that a provider keeps its contract.

@@ -1,0 +1,1 @@
+//! The provider contract over an injectable network.

@@ -1,0 +1,1 @@
+//! Orchestrations with expected outcomes, shared by tests, simulation and docs.
