@@ -45,6 +45,39 @@ pub struct Commit {
     pub end: Option<End>,
 }
 
+impl Commit {
+    /// A commit that appends and changes nothing.
+    pub fn empty(execution: ExecutionId, expect_event: EventId, turn: TurnNo) -> Self {
+        Self {
+            execution,
+            expect_event,
+            turn,
+            events: Vec::new(),
+            split: false,
+            consumed: Vec::new(),
+            fused: Vec::new(),
+            seen: Vec::new(),
+            activities: Vec::new(),
+            cancelled_activities: Vec::new(),
+            timers: Vec::new(),
+            cancelled_timers: Vec::new(),
+            starts: Vec::new(),
+            sends: Vec::new(),
+            status: None,
+            kv: Vec::new(),
+            end: None,
+        }
+    }
+
+    /// Nothing was appended, consumed or seen: there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.consumed.is_empty()
+            && self.fused.is_empty()
+            && self.seen.is_empty()
+    }
+}
+
 /// An activity to queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewActivity {

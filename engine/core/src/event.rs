@@ -79,6 +79,10 @@ pub enum EventKind {
     OrchestrationFailed {
         /// Why.
         failure: Failure,
+        /// The engine ended it (no code asked for this end): nondeterminism, poison, a
+        /// name nobody knows, a cancel before the first turn.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_engine: bool,
     },
     /// The function asked to go on as a new execution.
     OrchestrationContinuedAsNew {
@@ -97,6 +101,9 @@ pub enum EventKind {
     OrchestrationCancelRequested {
         /// Why.
         reason: String,
+        /// The parent asked, not a client.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        from_parent: bool,
         /// It came before the first turn: no code ran.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unstarted: bool,
@@ -212,6 +219,8 @@ pub enum EventKind {
     SubOrchestrationCancelRequested {
         /// The event that scheduled it.
         source: EventId,
+        /// The child's id.
+        instance: InstanceId,
     },
     /// A detached orchestration was started; nobody waits for it.
     OrchestrationChained {
@@ -249,6 +258,18 @@ pub enum EventKind {
         /// The keys that were removed.
         keys: Vec<String>,
     },
+}
+
+impl Event {
+    /// The record of something that user code asked for, as opposed to what arrived and to
+    /// ends that the engine made.
+    pub fn is_command(&self) -> bool {
+        match (self.kind.role(), &self.kind) {
+            (Role::Arrival, _) | (Role::End, EventKind::OrchestrationTerminated { .. }) => false,
+            (Role::End, EventKind::OrchestrationFailed { by_engine, .. }) => !by_engine,
+            (Role::Command | Role::End, _) => true,
+        }
+    }
 }
 
 /// What part an event plays in replay.
@@ -307,7 +328,7 @@ impl EventKind {
             | Self::MailUnsubscribed { source }
             | Self::SubOrchestrationCompleted { source, .. }
             | Self::SubOrchestrationFailed { source, .. }
-            | Self::SubOrchestrationCancelRequested { source } => Some(*source),
+            | Self::SubOrchestrationCancelRequested { source, .. } => Some(*source),
             Self::OrchestrationStarted { .. }
             | Self::OrchestrationCompleted { .. }
             | Self::OrchestrationFailed { .. }

@@ -72,7 +72,7 @@ pub struct Failure {
     pub cause: Option<Box<Failure>>,
     /// Stack and worker, for people; never given to orchestration code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<FailureDetails>,
+    pub details: Option<Box<FailureDetails>>,
 }
 
 /// What helps a person to find the fault; see [`Failure`].

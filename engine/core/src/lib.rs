@@ -10,11 +10,15 @@ pub mod event;
 mod execution;
 mod failure;
 mod flags;
+mod guid;
 mod history;
 mod ids;
 mod leaf;
 mod limits;
 mod payload;
+mod render;
+mod report;
+mod validate;
 
 pub use arrival::{Arrival, ArrivalBody, Origin, UnreadMail};
 pub use codec::{DecodeError, decode_event, encode_event};
@@ -22,18 +26,18 @@ pub use commit::{
     ChildRequest, Commit, End, KvChange, NewActivity, NewStart, NewTimer, Outgoing, StatusChange,
 };
 pub use event::{Channel, Event, EventKind, Headers, Parent, Role};
+pub use execution::{
+    Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput,
+    TurnOutcome,
+};
 pub use failure::{Failure, FailureDetails, FailureKind, cancelled_message};
 pub use flags::CompatFlags;
 pub use history::{History, HistoryError};
-pub use ids::{
-    ArrivalId, EventId, ExecutionId, InstanceId, Nonce, TimeMs, TurnNo,
-};
-pub use execution::{
-    Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput, TurnOutcome,
-};
+pub use ids::{ArrivalId, EventId, ExecutionId, InstanceId, Nonce, TimeMs, TurnNo};
 pub use leaf::{
     Await, Awaited, Ending, Leaf, READ_VALUE_ACTIVITY, Refused, Scheduled, Settled, Value,
 };
 pub use limits::Limits;
-pub use payload::Payload;
-pub use payload::Encoding;
+pub use payload::{Encoding, Payload};
+pub use render::render;
+pub use validate::{CHILD_ID_MARKER, validate_instance_id, validate_name, validate_payload};

@@ -9,154 +9,231 @@
 //!    just ask for the next activation; when it ends, call [`end`](Execution::end).
 //! 3. [`finish_turn`](Execution::finish_turn) gives what to commit.
 //!
-//! It owns no loop, never blocks, and knows no clock. A refused commit means: drop it.
+//! It owns no loop, never blocks, and knows no clock. Replay and first run are one
+//! path: [`record`](Execution::record) either finds the command in history or writes
+//! it. A refused commit means: drop the whole thing.
+//!
+//! Read next: `admit` (what arrives), `record` (what is asked), `finish` (what is
+//! committed); `calls` and `tree` are the two ways in which languages ask.
 
-use crate::*;
-use serde::{Deserialize, Serialize};
+mod admit;
+mod calls;
+mod finish;
+mod kv;
+mod mailbox;
+mod record;
+mod tree;
+mod types;
 
-/// What an execution is opened from: everything the store knows of it.
-#[derive(Debug, Clone)]
-pub struct Opening {
-    /// The instance.
-    pub instance: InstanceId,
-    /// The execution.
-    pub execution: ExecutionId,
-    /// What has happened; empty before the first turn.
-    pub history: History,
-    /// Status and key-value pairs as of the start of this execution.
-    pub base: Base,
-    /// Mail that was seen and not taken, oldest first; per name a prefix of what there is.
-    pub unread: Vec<UnreadMail>,
-    /// Names with more unread mail than `unread` holds.
-    pub more_mail: Vec<MailName>,
-    /// The limits to hold.
-    pub limits: Limits,
-}
+pub use types::{
+    Activation, Base, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput, TurnOutcome,
+};
 
-/// A mailbox of an instance.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MailName {
-    /// Which kind.
-    pub channel: Channel,
-    /// The event or queue name.
-    pub name: String,
-}
+use crate::{
+    Arrival, ArrivalId, CompatFlags, Event, EventId, ExecutionId, Failure, Headers, InstanceId,
+    Limits, Nonce, Settled, TimeMs, TurnNo,
+};
+use kv::KeyValues;
+use mailbox::Mailbox;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tree::Tree;
 
-/// State that an execution inherits from the one before.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Base {
-    /// The custom status.
-    pub status: Option<String>,
-    /// The key-value pairs.
-    pub kv: Vec<KvEntry>,
-}
-
-/// A key-value pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KvEntry {
-    /// The key.
-    pub key: String,
-    /// The value.
-    pub value: String,
-    /// When it was last written, as the orchestration counts.
-    pub updated_at: TimeMs,
-}
-
-/// What a turn begins with.
-#[derive(Debug, Clone)]
-pub struct TurnInput {
-    /// What arrived, ordered by (time, id).
-    pub arrivals: Vec<Arrival>,
-    /// More unread mail, for names that the last turn wanted ([`TurnOutcome::wants_mail`]).
-    pub unread: Vec<UnreadMail>,
-    /// Names that still have more.
-    pub more_mail: Vec<MailName>,
-    /// Nonce to record if this turn starts the execution; drawn by the runtime from Env.
-    pub nonce: Nonce,
-    /// Compat flags that a new execution starts with, and that older ones are raised to
-    /// when `raise` says so. A subset of [`CompatFlags::KNOWN`].
-    pub flags: CompatFlags,
-}
-
-/// What user code is to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Activation {
-    /// Call the function with this input, and run it until it suspends.
-    Start {
-        /// The input.
-        input: Payload,
-    },
-    /// Leaf mode: something settled, or a cancel came; poll the future. Its leaves ask
-    /// [`Execution::settled`] for their outcome.
-    Poll,
-    /// Tree mode: the awaited tree settled; continue with its value, or throw its failure.
-    Resume(Settled),
-}
-
-/// What a turn came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TurnOutcome {
-    /// What to commit. May be empty: see [`Commit::is_empty`].
-    pub commit: Commit,
-    /// Arrivals that were not looked at (the turn was long enough, or the execution ended
-    /// by continue-as-new): feed them again.
-    pub unadmitted: Vec<Arrival>,
-    /// Open waits whose window ran dry while the store has more: read that mail and begin
-    /// another turn.
-    pub wants_mail: Vec<MailName>,
-    /// Commands whose input differs from what history recorded (replay went on).
-    pub input_changes: Vec<InputChange>,
-    /// Late or duplicate arrivals that were consumed without an event.
-    pub dropped: usize,
-}
-
-/// A command that was replayed with another input than recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputChange {
-    /// The event that recorded the command.
-    pub event: EventId,
-    /// A sentence for the log.
-    pub message: String,
-}
-
-/// Everything that must be equal between a resident copy and a cold replay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint {
-    /// Id of the next event.
-    pub next_event: EventId,
-}
-
-/// STUB: the lead is writing it.
+/// The state of one execution; see the module's description for how to use it.
 #[derive(Debug)]
-pub struct Execution {}
+pub struct Execution {
+    instance: InstanceId,
+    id: ExecutionId,
+    limits: Limits,
+    /// What the first event recorded.
+    start: Start,
+    /// Recorded events that user code has not reached yet.
+    replay: VecDeque<Event>,
+    /// Where the recorded history ends: the next id, and the last time in it.
+    recorded: (EventId, TimeMs),
+    next_event: EventId,
+    /// The last turn that was committed; 0 before the first.
+    turn: TurnNo,
+    /// Time of the current activation. There is no other time.
+    now: TimeMs,
+    mode: Mode,
+    /// Events recorded and not yet committed.
+    tail: Vec<Event>,
+    open: BTreeMap<EventId, OpenLeaf>,
+    /// Leaf mode: outcomes not yet taken.
+    settled: BTreeMap<EventId, Settled>,
+    /// Tree mode: what the coroutine awaits.
+    awaited: Option<Tree>,
+    group: Group,
+    mailbox: Mailbox,
+    status: Option<String>,
+    kv: KeyValues,
+    cancel: Cancel,
+    /// Guids given so far.
+    guids: u64,
+    /// Activations so far.
+    activations: u64,
+    /// Yields of this activation that resolved without an event.
+    instants: u32,
+    /// The last event ended the execution.
+    ended: bool,
+    /// Code and history disagree: the report.
+    mismatch: Option<Failure>,
+    current: Current,
+}
 
-#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unimplemented, unused_variables, reason = "stub")]
+/// What the first event recorded.
+#[derive(Debug, Default)]
+struct Start {
+    name: String,
+    version: String,
+    headers: Headers,
+    flags: CompatFlags,
+    nonce: Option<Nonce>,
+}
+
+/// Whether the running activation comes from history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Its commands must be those that history has next.
+    Replaying,
+    /// Its commands are recorded.
+    Live,
+}
+
+/// Something scheduled and not resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum OpenLeaf {
+    Activity { name: String },
+    Timer,
+    Mail(MailName),
+    Child { name: String, instance: InstanceId },
+}
+
+/// Cancels made while a combinator polls its children; recorded when the outermost ends.
+#[derive(Debug, Default)]
+struct Group {
+    depth: usize,
+    cancels: BTreeSet<EventId>,
+}
+
+/// Who has asked the execution to stop.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Cancel {
+    /// Reason of the first request.
+    reason: Option<String>,
+    by_client: bool,
+}
+
+/// What belongs to the turn under way only.
+#[derive(Debug, Default)]
+struct Current {
+    arrivals: VecDeque<Arrival>,
+    nonce: Option<Nonce>,
+    flags: CompatFlags,
+    raise: CompatFlags,
+    consumed: Vec<ArrivalId>,
+    fused: Vec<EventId>,
+    seen: BTreeSet<ArrivalId>,
+    input_changes: Vec<InputChange>,
+    dropped: usize,
+    bytes: usize,
+}
+
 impl Execution {
-    pub fn open(opening: Opening) -> Self { unimplemented!() }
-    pub fn begin_turn(&mut self, input: TurnInput) { unimplemented!() }
-    pub fn next_activation(&mut self) -> Option<Activation> { unimplemented!() }
-    pub fn finish_turn(&mut self) -> TurnOutcome { unimplemented!() }
-    pub fn schedule(&mut self, leaf: Leaf) -> Result<Scheduled, Refused> { unimplemented!() }
-    pub fn settled(&mut self, leaf: EventId) -> Option<Settled> { unimplemented!() }
-    pub fn cancel(&mut self, leaf: EventId) { unimplemented!() }
-    pub fn enter_group(&mut self) { unimplemented!() }
-    pub fn leave_group(&mut self) { unimplemented!() }
-    pub fn await_tree(&mut self, tree: Await) -> Result<Awaited, Refused> { unimplemented!() }
-    pub fn end(&mut self, ending: Ending) -> Result<(), Refused> { unimplemented!() }
-    pub fn set_status(&mut self, status: Option<String>) -> Result<(), Refused> { unimplemented!() }
-    pub fn status(&self) -> Option<&str> { unimplemented!() }
-    pub fn kv_set(&mut self, key: &str, value: &str) -> Result<(), Refused> { unimplemented!() }
-    pub fn kv_clear(&mut self, key: Option<&str>) -> Result<(), Refused> { unimplemented!() }
-    pub fn kv_prune(&mut self, before: TimeMs) -> Result<usize, Refused> { unimplemented!() }
-    pub fn kv_get(&mut self, key: &str) -> Result<Option<String>, Refused> { unimplemented!() }
-    pub fn kv_all(&mut self) -> Result<Vec<(String, String)>, Refused> { unimplemented!() }
-    pub fn instance(&self) -> &InstanceId { unimplemented!() }
-    pub fn execution(&self) -> ExecutionId { unimplemented!() }
-    pub fn name(&self) -> &str { unimplemented!() }
-    pub fn version(&self) -> &str { unimplemented!() }
-    pub fn is_replaying(&self) -> bool { unimplemented!() }
-    pub fn is_ended(&self) -> bool { unimplemented!() }
-    pub fn is_stopped(&self) -> bool { unimplemented!() }
-    pub fn next_event(&self) -> EventId { unimplemented!() }
-    pub fn fingerprint(&self) -> Fingerprint { unimplemented!() }
+    /// The execution as the store knows it, before any code has run.
+    pub fn open(opening: Opening) -> Self {
+        let Opening { instance, execution, history, base, unread, more_mail, limits } = opening;
+        let replay: VecDeque<Event> = history.into_events().into();
+        let last = replay.back();
+        let recorded = last.map_or((EventId::FIRST, TimeMs(0)), |e| (e.id.next(), e.at));
+        let turn = last.map_or(TurnNo(0), |e| e.turn);
+        Self {
+            instance,
+            id: execution,
+            limits,
+            start: Start::default(),
+            mode: if replay.is_empty() { Mode::Live } else { Mode::Replaying },
+            replay,
+            recorded,
+            next_event: EventId::FIRST,
+            turn,
+            now: TimeMs(0),
+            tail: Vec::new(),
+            open: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            awaited: None,
+            group: Group::default(),
+            mailbox: Mailbox::new(unread, more_mail),
+            status: base.status,
+            kv: KeyValues::new(base.kv),
+            cancel: Cancel::default(),
+            guids: 0,
+            activations: 0,
+            instants: 0,
+            ended: false,
+            mismatch: None,
+            current: Current::default(),
+        }
+    }
+
+    /// The instance.
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    /// The execution.
+    pub fn execution(&self) -> ExecutionId {
+        self.id
+    }
+
+    /// Name of the orchestration; empty before its start was admitted.
+    pub fn name(&self) -> &str {
+        &self.start.name
+    }
+
+    /// Version that this execution runs; empty before its start was admitted.
+    pub fn version(&self) -> &str {
+        &self.start.version
+    }
+
+    /// The compat flags that this execution runs under.
+    pub fn flags(&self) -> CompatFlags {
+        self.start.flags
+    }
+
+    /// User code is being taken through what it did before: stay silent.
+    pub fn is_replaying(&self) -> bool {
+        self.mode == Mode::Replaying
+    }
+
+    /// The execution has ended; no user code runs any more.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Stop running user code: the execution has ended, or code and history disagree.
+    pub fn is_stopped(&self) -> bool {
+        self.ended || self.mismatch.is_some()
+    }
+
+    /// The id that the next recorded event will have.
+    pub fn next_event(&self) -> EventId {
+        self.next_event
+    }
+
+    /// Everything that must be equal between a resident copy and a cold replay.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            next_event: self.next_event,
+            now: self.now,
+            open: self.open.iter().map(|(id, leaf)| (*id, format!("{leaf:?}"))).collect(),
+            status: self.status.clone(),
+            kv: self.kv.entries(),
+            cancel: self.cancel.reason.clone(),
+            guids: self.guids,
+            activations: self.activations,
+            unread: self.mailbox.unread_ids(),
+            ended: self.ended,
+        }
+    }
 }

@@ -1,0 +1,183 @@
+//! The end of a turn: what its events make durable. All effects are derived from the
+//! events, so that a turn that is computed again has the same ones.
+
+use super::{Current, Execution, OpenLeaf, TurnOutcome};
+use crate::{
+    ChildRequest, Commit, End, Event, EventId, EventKind, KvChange, NewActivity, NewStart,
+    NewTimer, Outgoing, StatusChange, TurnNo,
+};
+
+impl Execution {
+    /// What to commit, and what is left. The state goes on as if it were committed: when
+    /// it is refused, drop the execution.
+    pub fn finish_turn(&mut self) -> TurnOutcome {
+        self.check_replayed();
+        if let Some(failure) = self.mismatch.take() {
+            for arrival in std::mem::take(&mut self.current.arrivals) {
+                self.consume(arrival.origin);
+            }
+            self.write(EventKind::OrchestrationFailed { failure, by_engine: true });
+        }
+        let wants_mail = if self.ended { Vec::new() } else { self.mailbox.wants() };
+        let current = std::mem::take(&mut self.current);
+        let turn = TurnNo(self.turn.0 + 1);
+        let (events, split) = self.cut(turn);
+        let expect_event = events.first().map_or(self.next_event, |event| event.id);
+        if !events.is_empty() {
+            self.turn = turn;
+        }
+        let mut commit = Commit::empty(self.id, expect_event, turn);
+        commit.split = split;
+        commit.consumed = current.consumed;
+        commit.fused = current.fused;
+        commit.seen = current.seen.into_iter().collect();
+        for event in &events {
+            self.add_effect(&mut commit, event);
+        }
+        if commit.end.is_some() {
+            self.close_children(&mut commit, events.last().map_or(expect_event, |event| event.id));
+        }
+        commit.events = events;
+        let Current { arrivals, input_changes, dropped, .. } = current;
+        TurnOutcome { commit, unadmitted: arrivals.into(), wants_mail, input_changes, dropped }
+    }
+
+    /// As many events as one turn may hold; the rest waits for the next turn.
+    fn cut(&mut self, turn: TurnNo) -> (Vec<Event>, bool) {
+        let mut bytes = 0;
+        let fits = self.tail.iter().take(self.limits.turn_events.max(1)).take_while(|event| {
+            let room = bytes < self.limits.turn_bytes.max(1);
+            bytes += super::record::size(&event.kind);
+            room
+        });
+        let count = fits.count();
+        let rest = self.tail.split_off(count);
+        let mut events = std::mem::replace(&mut self.tail, rest);
+        let split = !self.tail.is_empty();
+        self.current.bytes = self.tail.iter().map(|event| super::record::size(&event.kind)).sum();
+        for event in &mut events {
+            event.turn = turn;
+        }
+        if let Some(last) = events.last_mut() {
+            last.split = split;
+        }
+        (events, split)
+    }
+
+    fn add_effect(&self, commit: &mut Commit, event: &Event) {
+        let headers = || self.start.headers.clone();
+        match &event.kind {
+            EventKind::ActivityScheduled { name, input, session, tag } => {
+                commit.activities.push(NewActivity {
+                    event: event.id,
+                    name: name.clone(),
+                    input: input.clone(),
+                    session: session.clone(),
+                    tag: tag.clone(),
+                    headers: headers(),
+                });
+            }
+            EventKind::TimerCreated { delay_ms, .. } => {
+                commit.timers.push(NewTimer { event: event.id, delay_ms: *delay_ms });
+            }
+            EventKind::SubOrchestrationScheduled { name, version, instance, input }
+            | EventKind::OrchestrationChained { name, version, instance, input } => {
+                commit.starts.push(NewStart {
+                    event: event.id,
+                    instance: instance.clone(),
+                    name: name.clone(),
+                    version: version.clone(),
+                    input: input.clone(),
+                    detached: matches!(event.kind, EventKind::OrchestrationChained { .. }),
+                    headers: headers(),
+                });
+            }
+            EventKind::ActivityCancelRequested { source } => {
+                // Scheduled and cancelled in one commit: no work row.
+                let dropped = drop_new(&mut commit.activities, |new| new.event == *source);
+                commit.cancelled_activities.extend((!dropped).then_some(*source));
+            }
+            EventKind::TimerCancelled { source } => {
+                let dropped = drop_new(&mut commit.timers, |new| new.event == *source);
+                commit.cancelled_timers.extend((!dropped).then_some(*source));
+            }
+            EventKind::SubOrchestrationCancelRequested { source, instance } => {
+                let dropped = drop_new(&mut commit.starts, |new| new.event == *source);
+                commit.sends.extend((!dropped).then(|| Outgoing {
+                    event: event.id,
+                    to: instance.clone(),
+                    child: *source,
+                    what: ChildRequest::Cancel,
+                }));
+            }
+            EventKind::CustomStatusUpdated { status } => {
+                commit.status = Some(StatusChange { status: status.clone() });
+            }
+            EventKind::KeyValueSet { key, value } => commit.kv.push(KvChange::Set {
+                key: key.clone(),
+                value: value.clone(),
+                at: event.at,
+            }),
+            EventKind::KeyValueCleared { key } => commit.kv.push(
+                key.as_ref().map_or(KvChange::ClearAll, |key| KvChange::Clear { key: key.clone() }),
+            ),
+            EventKind::KeyValuePruned { keys, .. } => {
+                commit.kv.extend(keys.iter().map(|key| KvChange::Clear { key: key.clone() }));
+            }
+            EventKind::OrchestrationCompleted { output } => {
+                commit.end = Some(End::Completed { output: output.clone() });
+            }
+            EventKind::OrchestrationFailed { failure, .. } => {
+                commit.end = Some(End::Failed { failure: failure.clone() });
+            }
+            EventKind::OrchestrationTerminated { reason } => {
+                commit.end = Some(End::Terminated { reason: reason.clone() });
+            }
+            EventKind::OrchestrationContinuedAsNew { input, version } => {
+                commit.end = Some(End::ContinuedAsNew {
+                    input: input.clone(),
+                    version: version.clone(),
+                    headers: headers(),
+                });
+            }
+            EventKind::OrchestrationStarted { .. }
+            | EventKind::OrchestrationCancelRequested { .. }
+            | EventKind::CompatFlagsAdded { .. }
+            | EventKind::ActivityCompleted { .. }
+            | EventKind::ActivityFailed { .. }
+            | EventKind::TimerFired { .. }
+            | EventKind::MailSubscribed { .. }
+            | EventKind::MailDelivered { .. }
+            | EventKind::MailUnsubscribed { .. }
+            | EventKind::SubOrchestrationCompleted { .. }
+            | EventKind::SubOrchestrationFailed { .. } => {}
+        }
+    }
+
+    /// The execution ends: what it still has open ends with it. Activities and timers of
+    /// earlier turns are removed by the store; children are told.
+    fn close_children(&self, commit: &mut Commit, end: EventId) {
+        commit.activities.clear();
+        commit.timers.clear();
+        let what = match commit.end {
+            Some(End::Terminated { .. }) => ChildRequest::Terminate,
+            Some(End::Completed { .. } | End::Failed { .. } | End::ContinuedAsNew { .. })
+            | None => ChildRequest::Cancel,
+        };
+        for (&child, leaf) in &self.open {
+            if let OpenLeaf::Child { instance, .. } = leaf
+                && !drop_new(&mut commit.starts, |new| new.event == child)
+            {
+                let to = instance.clone();
+                commit.sends.push(Outgoing { event: end, to, child, what });
+            }
+        }
+    }
+}
+
+/// Take back what this very turn scheduled. Whether there was such a thing.
+fn drop_new<T>(new: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> bool {
+    let before = new.len();
+    new.retain(|item| !is_it(item));
+    new.len() < before
+}
