@@ -17,7 +17,8 @@ pub struct Commit {
     pub turn: TurnNo,
     /// New events, in order.
     pub events: Vec<Event>,
-    /// The last event is in the middle of an activation: the instance stays ready.
+    /// The turn was cut short: there is more to do without any arrival (the rest of an
+    /// activation, or mail that a wait can take). The instance stays ready.
     pub split: bool,
     /// Inbox messages that became events or were late or duplicate: gone after the commit.
     pub consumed: Vec<ArrivalId>,

@@ -203,7 +203,6 @@ impl Execution {
     /// The activation of an admitted event, in replay and first run.
     fn activate(&mut self, event: Event) -> Admitted {
         self.now = event.at;
-        self.activations += 1;
         self.instants = 0;
         let was_cancelled = self.cancel.reason.is_some();
         let leaf = event.kind.source().and_then(|source| self.open.get(&source).cloned());

@@ -27,7 +27,8 @@ impl Execution {
             self.turn = turn;
         }
         let mut commit = Commit::empty(self.id, expect_event, turn);
-        commit.split = split;
+        // Also ready without any arrival: mail in the window, or in the store, that a wait takes.
+        commit.split = split || !self.ended && self.has_mail_to_deliver();
         commit.consumed = current.consumed;
         commit.fused = current.fused;
         commit.seen = current.seen.into_iter().collect();
@@ -40,6 +41,10 @@ impl Execution {
         commit.events = events;
         let Current { arrivals, input_changes, dropped, .. } = current;
         TurnOutcome { commit, unadmitted: arrivals.into(), wants_mail, input_changes, dropped }
+    }
+
+    fn has_mail_to_deliver(&self) -> bool {
+        self.mailbox.next_match().is_some() || !self.mailbox.wants().is_empty()
     }
 
     /// As many events as one turn may hold; the rest waits for the next turn.

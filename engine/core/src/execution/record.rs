@@ -4,7 +4,7 @@
 
 use super::{Execution, InputChange, Mode, OpenLeaf};
 use crate::report::{self, Comparison};
-use crate::{Event, EventId, EventKind, Failure, FailureKind, MailName, Refused, TurnNo};
+use crate::{Event, EventId, EventKind, Failure, FailureKind, MailName, Refused, Role, TurnNo};
 
 impl Execution {
     /// Record a command of user code, or find it recorded.
@@ -78,6 +78,7 @@ impl Execution {
     /// What an event changes in the state. The same in replay and first run.
     pub(super) fn absorb(&mut self, event: &Event) {
         self.next_event = event.id.next();
+        self.activations += u64::from(event.kind.role() == Role::Arrival);
         match &event.kind {
             EventKind::OrchestrationStarted { name, version, nonce, flags, headers, .. } => {
                 self.start.name.clone_from(name);
