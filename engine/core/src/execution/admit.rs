@@ -6,8 +6,8 @@ use super::mailbox::Filed;
 use super::record::size;
 use super::{Activation, Execution, Mode, OpenLeaf, TurnInput};
 use crate::{
-    Arrival, ArrivalBody, CompatFlags, Event, EventId, EventKind, ExecutionId, Failure, Origin,
-    Settled, TimeMs, TurnNo, UnreadMail, Value,
+    Arrival, ArrivalBody, CompatFlags, Event, EventId, EventKind, Failure, MailName, Origin,
+    Payload, Settled, TimeMs, TurnNo, UnreadMail, Value,
 };
 
 impl Execution {
@@ -25,14 +25,6 @@ impl Execution {
         if let Some((reason, at)) = terminate {
             self.end_without_code(EventKind::OrchestrationTerminated { reason }, at);
         }
-    }
-
-    /// Instead of running code (too many attempts, a name that no node knows): the
-    /// execution fails. Call it after [`begin_turn`](Self::begin_turn), then finish the turn.
-    pub fn fail_without_code(&mut self, failure: Failure) {
-        let at = self.current.arrivals.iter().map(|arrival| arrival.at).max();
-        let kind = EventKind::OrchestrationFailed { failure, by_engine: true };
-        self.end_without_code(kind, at.unwrap_or(self.recorded.1));
     }
 
     /// What user code is to do next; `None` when it waits, has ended, or must stop.
@@ -90,105 +82,73 @@ impl Execution {
         let Arrival { origin, at, body } = arrival;
         let kind = match body {
             ArrivalBody::Mail { channel, name, data } => {
-                let Origin::Inbox(id) = origin else { return self.drop_arrival(origin) };
-                match self.mailbox.file(UnreadMail { id, at, channel, name, data }) {
-                    Filed::Unread => self.current.seen.insert(id),
-                    Filed::Duplicate => return self.drop_arrival(origin),
-                };
-                return Admitted::Quiet;
-            }
-            ArrivalBody::Start { name, version, input, parent, headers } => {
-                if self.next_event != EventId::FIRST {
-                    return self.drop_arrival(origin);
-                }
-                EventKind::OrchestrationStarted {
-                    name,
-                    version: version.unwrap_or_else(|| "1.0.0".to_owned()),
-                    input,
-                    parent,
-                    nonce: self.current.nonce.unwrap_or(crate::Nonce(0)),
-                    flags: self.current.flags,
-                    headers,
-                }
-            }
-            ArrivalBody::ActivityDone { source, outcome } => {
-                if !matches!(self.open.get(&source), Some(OpenLeaf::Activity { .. })) {
-                    return self.drop_arrival(origin);
-                }
-                match outcome {
-                    Ok(result) => EventKind::ActivityCompleted { source, result },
-                    Err(failure) => EventKind::ActivityFailed { source, failure },
-                }
-            }
-            ArrivalBody::TimerDue { source } => {
-                if self.open.get(&source) != Some(&OpenLeaf::Timer) {
-                    return self.drop_arrival(origin);
-                }
-                EventKind::TimerFired { source, fire_at: at }
-            }
-            ArrivalBody::ChildDone { source, outcome } => {
-                if !matches!(self.open.get(&source), Some(OpenLeaf::Child { .. })) {
-                    return self.drop_arrival(origin);
-                }
-                match outcome {
-                    Ok(result) => EventKind::SubOrchestrationCompleted { source, result },
-                    Err(failure) => EventKind::SubOrchestrationFailed { source, failure },
-                }
+                return self.file_mail(origin, at, MailName { channel, name }, data);
             }
             ArrivalBody::Cancel { reason, from_parent } => {
-                // A parent's cancel is idempotent, and never counts as the second one.
-                let known = from_parent && self.cancel.reason.is_some();
-                if known || self.next_event == EventId::FIRST {
-                    return self.drop_arrival(origin);
-                }
-                self.consume(origin);
-                if self.cancel.by_client && !from_parent {
-                    self.now = self.now.max(at);
-                    self.write(EventKind::OrchestrationTerminated { reason });
-                    return Admitted::Quiet;
-                }
-                let kind = EventKind::OrchestrationCancelRequested {
-                    reason,
-                    from_parent,
-                    unstarted: false,
-                };
-                return self.admit(kind, at);
+                return self.admit_cancel(origin, at, reason, from_parent);
             }
-            ArrivalBody::Terminate { .. } => return self.drop_arrival(origin),
+            ArrivalBody::Start { .. } if self.next_event == EventId::FIRST => self.started(body),
+            ArrivalBody::Start { .. } | ArrivalBody::Terminate { .. } => None,
+            ArrivalBody::ActivityDone { source, outcome } => self
+                .is_open(source, |leaf| matches!(leaf, OpenLeaf::Activity { .. }))
+                .then_some(match outcome {
+                    Ok(result) => EventKind::ActivityCompleted { source, result },
+                    Err(failure) => EventKind::ActivityFailed { source, failure },
+                }),
+            ArrivalBody::ChildDone { source, outcome } => self
+                .is_open(source, |leaf| matches!(leaf, OpenLeaf::Child { .. }))
+                .then_some(match outcome {
+                    Ok(result) => EventKind::SubOrchestrationCompleted { source, result },
+                    Err(failure) => EventKind::SubOrchestrationFailed { source, failure },
+                }),
+            ArrivalBody::TimerDue { source } => self
+                .is_open(source, |leaf| matches!(leaf, OpenLeaf::Timer))
+                .then_some(EventKind::TimerFired { source, fire_at: at }),
         };
         self.consume(origin);
-        let starts = matches!(kind, EventKind::OrchestrationStarted { .. });
-        if starts && self.cancelled_unstarted(&kind, at) {
-            return Admitted::Quiet;
+        match kind {
+            Some(started) if self.cancelled_unstarted(&started, at) => Admitted::Quiet,
+            Some(kind) => self.admit(kind, at),
+            None => self.dropped(),
         }
-        self.admit(kind, at)
     }
 
-    /// A cancel that came before the first turn of the instance: no code runs.
-    fn cancelled_unstarted(&mut self, started: &EventKind, at: TimeMs) -> bool {
-        let found = self.current.arrivals.iter().position(|arrival| {
-            self.id == ExecutionId::FIRST && matches!(arrival.body, ArrivalBody::Cancel { .. })
-        });
-        let Some(Arrival {
-            origin,
-            at: cancelled_at,
-            body: ArrivalBody::Cancel { reason, from_parent },
-        }) = found.and_then(|index| self.current.arrivals.remove(index))
-        else {
-            return false;
-        };
+    fn is_open(&self, source: EventId, fits: impl Fn(&OpenLeaf) -> bool) -> bool {
+        self.open.get(&source).is_some_and(fits)
+    }
+
+    fn file_mail(&mut self, origin: Origin, at: TimeMs, to: MailName, data: Payload) -> Admitted {
+        if let Origin::Inbox(id) = origin {
+            let mail = UnreadMail { id, at, channel: to.channel, name: to.name, data };
+            if self.mailbox.file(mail) == Filed::Unread {
+                self.current.seen.insert(id);
+                return Admitted::Quiet;
+            }
+        }
         self.consume(origin);
-        self.now = self.now.max(at);
-        self.write(started.clone());
-        self.now = self.now.max(cancelled_at);
-        let failure = Failure::cancelled(&reason);
-        self.write(EventKind::OrchestrationCancelRequested {
-            reason,
-            from_parent,
-            unstarted: true,
-        });
-        self.write(EventKind::OrchestrationFailed { failure, by_engine: true });
-        true
+        self.dropped()
+    }
+
+    fn admit_cancel(
+        &mut self,
+        origin: Origin,
+        at: TimeMs,
+        reason: String,
+        from_parent: bool,
+    ) -> Admitted {
+        self.consume(origin);
+        // A parent's cancel is idempotent, and never counts as the second one.
+        let known = from_parent && self.cancel.reason.is_some();
+        if known || self.next_event == EventId::FIRST {
+            return self.dropped();
+        }
+        if self.cancel.by_client && !from_parent {
+            self.now = self.now.max(at);
+            self.write(EventKind::OrchestrationTerminated { reason });
+            return Admitted::Quiet;
+        }
+        let unstarted = false;
+        self.admit(EventKind::OrchestrationCancelRequested { reason, from_parent, unstarted }, at)
     }
 
     /// An arrival becomes an event and an activation.
@@ -271,50 +231,8 @@ impl Execution {
         Admitted::Quiet
     }
 
-    /// Everything the coroutine waits for is cancelled, and its await throws, once.
-    fn cancel_open(&mut self, reason: &str) -> Admitted {
-        let open: Vec<EventId> = self.open.keys().copied().collect();
-        for leaf in &open {
-            if self.record_cancel(*leaf).is_err() {
-                return Admitted::Quiet;
-            }
-        }
-        let cancelled = || Err(Failure::cancelled(reason));
-        if self.awaited.take().is_some() {
-            return Admitted::Run(Activation::Resume(cancelled()));
-        }
-        self.settled.extend(open.into_iter().map(|leaf| (leaf, cancelled())));
-        Admitted::Run(Activation::Poll)
-    }
-
-    fn end_without_code(&mut self, end: EventKind, at: TimeMs) {
-        self.absorb_rest();
-        if self.ended {
-            return;
-        }
-        self.now = self.now.max(at);
-        for arrival in std::mem::take(&mut self.current.arrivals) {
-            self.consume(arrival.origin);
-            let first = self.next_event == EventId::FIRST;
-            if let (true, ArrivalBody::Start { name, version, input, parent, headers }) =
-                (first, arrival.body)
-            {
-                self.write(EventKind::OrchestrationStarted {
-                    name,
-                    version: version.unwrap_or_else(|| "1.0.0".to_owned()),
-                    input,
-                    parent,
-                    nonce: self.current.nonce.unwrap_or(crate::Nonce(0)),
-                    flags: self.current.flags,
-                    headers,
-                });
-            }
-        }
-        self.write(end);
-    }
-
-    fn drop_arrival(&mut self, origin: Origin) -> Admitted {
-        self.consume(origin);
+    /// Late or duplicate: consumed without an event.
+    fn dropped(&mut self) -> Admitted {
         self.current.dropped += 1;
         Admitted::Quiet
     }
@@ -328,7 +246,7 @@ impl Execution {
 }
 
 /// What admitting an event leads to.
-enum Admitted {
+pub(super) enum Admitted {
     /// Nothing for user code to do.
     Quiet,
     /// User code runs.

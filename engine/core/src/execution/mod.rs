@@ -22,6 +22,7 @@ mod finish;
 mod kv;
 mod mailbox;
 mod record;
+mod stop;
 mod tree;
 mod types;
 

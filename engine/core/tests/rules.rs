@@ -1,0 +1,861 @@
+//! The core's rules, one test (or more) named after each of them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests: a panic is a failure, and only some kinds matter"
+)]
+
+use duroxide_core::*;
+
+/// An execution driven by hand.
+struct Bench {
+    execution: Execution,
+    history: Vec<Event>,
+    next_id: u64,
+}
+
+type Code<'a> = &'a mut dyn FnMut(&mut Execution, Activation);
+
+fn opening(history: Vec<Event>) -> Opening {
+    Opening {
+        instance: "inst".into(),
+        execution: ExecutionId::FIRST,
+        history: History::parse(history).unwrap(),
+        base: Base::default(),
+        unread: vec![],
+        more_mail: vec![],
+        limits: Limits::default(),
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::open(opening(vec![]))
+    }
+
+    fn open(opening: Opening) -> Self {
+        Self {
+            history: opening.history.events().to_vec(),
+            execution: Execution::open(opening),
+            next_id: 1,
+        }
+    }
+
+    /// The same execution from cold.
+    fn cold(&self) -> Self {
+        Self::open(opening(self.history.clone()))
+    }
+
+    fn arrival(&mut self, at: u64, body: ArrivalBody) -> Arrival {
+        self.next_id += 1;
+        Arrival { origin: Origin::Inbox(ArrivalId(self.next_id)), at: TimeMs(at), body }
+    }
+
+    /// One turn: these bodies arrive at these times, and the code does that.
+    fn turn(&mut self, arrivals: Vec<(u64, ArrivalBody)>, code: Code) -> TurnOutcome {
+        let arrivals = arrivals.into_iter().map(|(at, body)| self.arrival(at, body)).collect();
+        self.turn_of(arrivals, code)
+    }
+
+    fn turn_of(&mut self, arrivals: Vec<Arrival>, code: Code) -> TurnOutcome {
+        self.execution.begin_turn(TurnInput {
+            arrivals,
+            unread: vec![],
+            mail_read: vec![],
+            more_mail: vec![],
+            nonce: Nonce(42),
+            flags: CompatFlags::NONE,
+            raise: CompatFlags::NONE,
+        });
+        while let Some(activation) = self.execution.next_activation() {
+            code(&mut self.execution, activation);
+        }
+        let outcome = self.execution.finish_turn();
+        self.history.extend(outcome.commit.events.iter().cloned());
+        History::parse(self.history.clone()).unwrap();
+        outcome
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        let name = |event: &Event| format!("{:?}", event.kind);
+        let word = |text: String| text.split([' ', '{']).next().unwrap_or_default().to_owned();
+        self.history.iter().map(|event| word(name(event))).collect()
+    }
+}
+
+fn start() -> ArrivalBody {
+    ArrivalBody::Start {
+        name: "Orch".into(),
+        version: Some("1.0.0".into()),
+        input: Payload::json("1"),
+        parent: None,
+        headers: Headers::new(),
+    }
+}
+
+fn activity(name: &str) -> Await {
+    Await::Leaf(Leaf::Activity {
+        name: name.into(),
+        input: Payload::null(),
+        session: None,
+        tag: None,
+    })
+}
+
+fn timer(delay_ms: u64) -> Await {
+    Await::Leaf(Leaf::Timer { delay_ms })
+}
+
+fn event(name: &str) -> Await {
+    Await::Leaf(Leaf::Mail { channel: Channel::Event, name: name.into() })
+}
+
+fn child(id: Option<&str>) -> Await {
+    Await::Leaf(Leaf::Child {
+        name: "Child".into(),
+        version: None,
+        instance: id.map(Into::into),
+        input: Payload::null(),
+    })
+}
+
+fn done(source: u64) -> ArrivalBody {
+    ArrivalBody::ActivityDone {
+        source: EventId(source),
+        outcome: Ok(Payload::json(source.to_string())),
+    }
+}
+
+fn due(source: u64) -> ArrivalBody {
+    ArrivalBody::TimerDue { source: EventId(source) }
+}
+
+fn mail(name: &str, data: &str) -> ArrivalBody {
+    ArrivalBody::Mail { channel: Channel::Event, name: name.into(), data: Payload::json(data) }
+}
+
+fn cancel() -> ArrivalBody {
+    ArrivalBody::Cancel { reason: "enough".into(), from_parent: false }
+}
+
+fn cancel_by_parent() -> ArrivalBody {
+    ArrivalBody::Cancel { reason: "parent canceled".into(), from_parent: true }
+}
+
+fn returns(execution: &mut Execution, json: &str) {
+    // Refused when code and history disagree, which some tests are about.
+    let _ = execution.end(Ending::Returned(Payload::json(json)));
+}
+
+/// Code that awaits one tree and returns what it got.
+fn awaits(tree: Await) -> impl FnMut(&mut Execution, Activation) {
+    move |execution, activation| match activation {
+        Activation::Start { .. } => {
+            if let Ok(Awaited::Ready(settled)) = execution.await_tree(tree.clone()) {
+                returns(execution, &serde_json::to_string(&format!("{settled:?}")).unwrap());
+            }
+        }
+        Activation::Resume(Ok(value)) => {
+            returns(execution, &serde_json::to_string(&format!("{value:?}")).unwrap());
+        }
+        Activation::Resume(Err(failure)) => execution.end(Ending::Threw(failure)).unwrap(),
+        Activation::Poll => panic!("tree mode never polls"),
+    }
+}
+
+#[test]
+fn rule_01_an_arrival_is_one_event_and_its_commands_stand_directly_behind_it() {
+    let mut bench = Bench::new();
+    let mut step = 0;
+    let mut code = |execution: &mut Execution, _: Activation| {
+        step += 1;
+        execution.await_tree(activity(&format!("step{step}"))).unwrap();
+    };
+    bench.turn(vec![(1, start())], &mut code);
+    // Both arrive in one turn; the second meets the wait that the first one opened.
+    bench.turn(vec![(2, done(2)), (3, done(4))], &mut code);
+    assert_eq!(
+        bench.kinds(),
+        [
+            "OrchestrationStarted",
+            "ActivityScheduled",
+            "ActivityCompleted",
+            "ActivityScheduled",
+            "ActivityCompleted",
+            "ActivityScheduled"
+        ]
+    );
+}
+
+#[test]
+fn rule_02_events_carry_turn_and_time_and_a_commit_holds_whole_activations_unless_split() {
+    let mut opening = opening(vec![]);
+    opening.limits.turn_events = 3;
+    let mut bench = Bench::open(opening);
+    let mut code = awaits(Await::All(vec![activity("a"), activity("b"), activity("c")]));
+    let first = bench.turn(vec![(7, start())], &mut code).commit;
+    assert!(first.split && first.events.last().unwrap().split);
+    let second = bench.turn(vec![], &mut code).commit;
+    assert!(!second.split);
+    let turns: Vec<u64> = bench.history.iter().map(|event| event.turn.0).collect();
+    assert_eq!(turns, [1, 1, 1, 2]);
+    assert!(bench.history.iter().all(|event| event.at == TimeMs(7)));
+}
+
+#[test]
+fn rule_03_an_early_end_and_an_extra_command_are_seen_in_replay() {
+    let mut bench = Bench::new();
+    bench.turn(vec![(1, start())], &mut awaits(Await::All(vec![activity("a"), activity("b")])));
+    for (mut code, expected) in [
+        (awaits(activity("a")), "+ code:    nothing more"),
+        (awaits(Await::All(vec![activity("a"), activity("b"), activity("c")])), "it ends here"),
+        (awaits(Await::All(vec![])), "ActivityScheduled a"),
+    ] {
+        let commit = bench.cold().turn(vec![], &mut code).commit;
+        let Some(End::Failed { failure }) = commit.end else { panic!("{commit:?}") };
+        assert_eq!(failure.kind, FailureKind::Nondeterminism);
+        assert!(failure.message.contains(expected), "{failure}");
+    }
+}
+
+#[test]
+fn rule_03_after_a_split_replay_goes_live_in_the_middle_of_the_activation() {
+    let mut opening = opening(vec![]);
+    opening.limits.turn_events = 2;
+    let mut bench = Bench::open(opening);
+    let mut code = awaits(Await::All(vec![activity("a"), activity("b")]));
+    bench.turn(vec![(1, start())], &mut code);
+    assert_eq!(bench.history.len(), 2);
+    let mut cold = bench.cold();
+    let commit = cold.turn(vec![], &mut code).commit;
+    assert_eq!(commit.activities.len(), 1, "only what was not committed before: {commit:?}");
+    assert_eq!(commit.activities[0].name, "b");
+}
+
+#[test]
+fn rule_04_name_version_child_id_tag_session_delay_and_order_are_compared() {
+    let leaf = |name: &str, tag: Option<&str>, session: Option<&str>| {
+        Await::Leaf(Leaf::Activity {
+            name: name.into(),
+            input: Payload::null(),
+            session: session.map(str::to_owned),
+            tag: tag.map(str::to_owned),
+        })
+    };
+    let versioned = |version: Option<&str>| {
+        Await::Leaf(Leaf::Child {
+            name: "C".into(),
+            version: version.map(str::to_owned),
+            instance: None,
+            input: Payload::null(),
+        })
+    };
+    let pairs = [
+        (leaf("a", None, None), leaf("b", None, None)),
+        (leaf("a", None, None), leaf("a", Some("t"), None)),
+        (leaf("a", None, None), leaf("a", None, Some("s"))),
+        (timer(5), timer(6)),
+        (event("e"), event("f")),
+        (child(Some("x")), child(Some("y"))),
+        (versioned(None), versioned(Some("2.0.0"))),
+        (Await::All(vec![activity("a"), timer(1)]), Await::All(vec![timer(1), activity("a")])),
+        (activity("a"), timer(5)),
+    ];
+    for (recorded, asked) in pairs {
+        let mut bench = Bench::new();
+        bench.turn(vec![(1, start())], &mut awaits(recorded.clone()));
+        let commit = bench.cold().turn(vec![], &mut awaits(asked.clone())).commit;
+        let Some(End::Failed { failure }) = commit.end else { panic!("{recorded:?} {asked:?}") };
+        assert!(failure.message.contains("nondeterministic"), "{failure}");
+        assert_eq!(failure.message.lines().count(), 3, "a cause and a two-line diff: {failure}");
+    }
+}
+
+#[test]
+fn rule_04_another_input_is_remarked_and_fails_nothing() {
+    let with = |json: &str| {
+        Await::Leaf(Leaf::Activity {
+            name: "a".into(),
+            input: Payload::json(json),
+            session: None,
+            tag: None,
+        })
+    };
+    let mut bench = Bench::new();
+    bench.turn(vec![(1, start())], &mut awaits(with("1")));
+    let outcome = bench.cold().turn(vec![], &mut awaits(with("2")));
+    assert!(outcome.commit.is_empty());
+    assert_eq!(outcome.input_changes.len(), 1);
+    assert_eq!(outcome.input_changes[0].event, EventId(2));
+}
+
+#[test]
+fn rule_05_time_is_the_arrivals_and_never_goes_back() {
+    let mut bench = Bench::new();
+    let mut times = vec![];
+    let mut code = |execution: &mut Execution, _: Activation| {
+        let now = execution.await_tree(Await::Leaf(Leaf::UtcNow)).unwrap();
+        times.push(now);
+        execution.await_tree(activity("a")).unwrap();
+    };
+    bench.turn(vec![(50, start())], &mut code);
+    bench.turn(vec![(40, done(2))], &mut code);
+    bench.turn(vec![(60, done(4))], &mut code);
+    let at: Vec<u64> = bench.history.iter().map(|event| event.at.0).collect();
+    assert_eq!(at, [50, 50, 50, 50, 60, 60]);
+    let now = |ms| Awaited::Ready(Ok(Value::Time(TimeMs(ms))));
+    assert_eq!(times, [now(50), now(50), now(60)]);
+}
+
+#[test]
+fn rule_06_the_same_history_arrivals_and_flags_give_the_same_bytes() {
+    let tree =
+        Await::Race(vec![activity("a"), timer(3), Await::All(vec![event("e"), child(None)])]);
+    let run = || {
+        let mut bench = Bench::new();
+        let mut code = awaits(tree.clone());
+        let first = bench.turn(vec![(1, start()), (2, mail("x", "1"))], &mut code).commit;
+        let second = bench.turn(vec![(4, due(3)), (4, done(2))], &mut code).commit;
+        serde_json::to_vec(&(first, second)).unwrap()
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn rule_07_a_guid_is_derived_from_the_nonce_and_a_counter() {
+    let guids = |nonce: u128| {
+        let mut execution = Execution::open(opening(vec![]));
+        let arrival = Arrival { origin: Origin::Inbox(ArrivalId(1)), at: TimeMs(1), body: start() };
+        execution.begin_turn(TurnInput {
+            arrivals: vec![arrival],
+            unread: vec![],
+            mail_read: vec![],
+            more_mail: vec![],
+            nonce: Nonce(nonce),
+            flags: CompatFlags::NONE,
+            raise: CompatFlags::NONE,
+        });
+        execution.next_activation().unwrap();
+        let mut next = || match execution.schedule(Leaf::NewGuid).unwrap() {
+            Scheduled::Ready(Value::Text(guid)) => guid,
+            other => panic!("{other:?}"),
+        };
+        [next(), next()]
+    };
+    let [first, second] = guids(1);
+    assert_ne!(first, second);
+    assert_eq!([first.clone(), second], guids(1));
+    assert_ne!(first, guids(2)[0]);
+    assert_eq!(&first[14..15], "4", "the version digit of {first}");
+    assert_eq!(first.len(), 36);
+}
+
+#[test]
+fn rule_08_a_loop_that_waits_for_nothing_meets_a_limit_it_can_catch() {
+    let mut bench = Bench::new();
+    let mut yields = 0;
+    let mut code = |execution: &mut Execution, activation: Activation| {
+        if let Activation::Start { .. } = activation {
+            let refused = loop {
+                match execution.await_tree(Await::Leaf(Leaf::UtcNow)) {
+                    Ok(_) => yields += 1,
+                    Err(refused) => break refused,
+                }
+            };
+            let Refused::Failed(failure) = refused else { panic!("{refused:?}") };
+            assert_eq!(failure.kind, FailureKind::Limit);
+            execution.await_tree(timer(1)).unwrap();
+        }
+    };
+    bench.turn(vec![(1, start())], &mut code);
+    assert!(yields >= 49_999, "{yields}");
+    assert_eq!(bench.kinds().last().unwrap(), "TimerCreated", "it was caught and went on");
+}
+
+#[test]
+fn rule_09_trees_and_leaves_give_one_history() {
+    let mut tree = Bench::new();
+    let mut code = awaits(Await::Race(vec![activity("a"), Await::All(vec![timer(5), event("e")])]));
+    tree.turn(vec![(1, start())], &mut code);
+    tree.turn(vec![(2, done(2))], &mut code);
+
+    let leaf = |tree: Await| match tree {
+        Await::Leaf(leaf) => leaf,
+        Await::All(_) | Await::Race(_) => panic!("a leaf"),
+    };
+    let mut leaves = Bench::new();
+    let mut code = |execution: &mut Execution, activation: Activation| match activation {
+        Activation::Start { .. } => {
+            execution.enter_group();
+            for leaf in [leaf(activity("a")), leaf(timer(5)), leaf(event("e"))] {
+                execution.schedule(leaf).unwrap();
+            }
+            execution.leave_group();
+        }
+        Activation::Poll => {
+            execution.enter_group();
+            let won = execution.settled(EventId(2)).unwrap();
+            execution.cancel(EventId(4));
+            execution.cancel(EventId(3));
+            execution.leave_group();
+            let value = Value::Race { index: 0, value: Box::new(won.unwrap()) };
+            returns(execution, &serde_json::to_string(&format!("{value:?}")).unwrap());
+        }
+        Activation::Resume(_) => panic!("leaf mode never resumes"),
+    };
+    leaves.turn(vec![(1, start())], &mut code);
+    leaves.turn(vec![(2, done(2))], &mut code);
+    assert_eq!(render(&tree.history), render(&leaves.history));
+}
+
+#[test]
+fn rule_10_leaves_are_scheduled_depth_first_then_losers_are_cancelled_in_leaf_order() {
+    let mut bench = Bench::new();
+    let now = Await::Leaf(Leaf::UtcNow);
+    let tree = Await::Race(vec![
+        Await::All(vec![activity("x"), Await::Race(vec![now.clone(), activity("y")])]),
+        activity("z"),
+        now,
+    ]);
+    let commit = bench.turn(vec![(1, start())], &mut awaits(tree)).commit;
+    assert_eq!(
+        bench.kinds(),
+        [
+            "OrchestrationStarted",
+            "ActivityScheduled",
+            "ActivityScheduled",
+            "ActivityScheduled",
+            "ActivityCancelRequested",
+            "ActivityCancelRequested",
+            "ActivityCancelRequested",
+            "OrchestrationCompleted"
+        ]
+    );
+    let cancelled: Vec<_> = bench.history[4..7].iter().filter_map(|e| e.kind.source()).collect();
+    assert_eq!(cancelled, [EventId(2), EventId(3), EventId(4)]);
+    assert!(commit.activities.is_empty(), "scheduled and cancelled in one commit: no work row");
+    assert!(commit.cancelled_activities.is_empty());
+}
+
+#[test]
+fn rule_11_a_losers_late_completion_is_consumed_and_not_recorded() {
+    let mut bench = Bench::new();
+    let mut code = |execution: &mut Execution, activation: Activation| match activation {
+        Activation::Start { .. } => {
+            execution.await_tree(Await::Race(vec![activity("a"), timer(1)])).unwrap();
+        }
+        _ => drop(execution.await_tree(event("later"))),
+    };
+    bench.turn(vec![(1, start())], &mut code);
+    let won = bench.turn(vec![(2, due(3))], &mut code).commit;
+    assert_eq!(won.cancelled_activities, [EventId(2)]);
+    let late = bench.turn(vec![(3, done(2))], &mut code);
+    assert!(late.commit.events.is_empty());
+    assert_eq!(late.commit.consumed.len(), 1);
+    assert_eq!(late.dropped, 1);
+}
+
+#[test]
+fn rule_12_the_oldest_wait_takes_the_oldest_mail_and_replay_never_matches_again() {
+    let mut bench = Bench::new();
+    let mut code = awaits(Await::All(vec![event("e"), event("e")]));
+    bench.turn(vec![(1, start()), (2, mail("e", "1")), (3, mail("e", "2"))], &mut code);
+    let taken: Vec<_> = bench
+        .history
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::MailDelivered { source, data, .. } => Some((source.0, data.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(taken, [(2, Payload::json("1")), (3, Payload::json("2"))]);
+    // The window of a cold copy holds other mail by now: history alone decides.
+    let mut opening = opening(bench.history.clone());
+    opening.unread = vec![UnreadMail {
+        id: ArrivalId(99),
+        at: TimeMs(0),
+        channel: Channel::Event,
+        name: "e".into(),
+        data: Payload::json("3"),
+    }];
+    let mut cold = Bench::open(opening);
+    assert!(cold.turn(vec![], &mut code).commit.events.is_empty());
+    assert!(cold.execution.is_ended());
+}
+
+#[test]
+fn rule_12_mail_is_examined_after_each_activation_before_the_next_arrival() {
+    let mut bench = Bench::new();
+    let mut step = 0;
+    let mut code = |execution: &mut Execution, _: Activation| {
+        step += 1;
+        let tree = if step == 1 { activity("a") } else { Await::Race(vec![event("e"), timer(9)]) };
+        let _ = execution.await_tree(tree);
+    };
+    // The mail came before the activity was done; the timer's turn must not come first.
+    bench.turn(vec![(1, start()), (2, mail("e", "1")), (3, done(2)), (4, due(5))], &mut code);
+    let kinds = bench.kinds();
+    let delivered = kinds.iter().position(|kind| kind == "MailDelivered").unwrap();
+    assert_eq!(kinds[delivered - 1], "TimerCreated");
+    assert!(!kinds.contains(&"TimerFired".to_owned()), "it lost: {kinds:?}");
+}
+
+#[test]
+fn rule_12_a_window_that_runs_dry_stops_the_turn_until_the_mail_was_read() {
+    let mut opening = opening(vec![]);
+    opening.more_mail = vec![MailName { channel: Channel::Event, name: "e".into() }];
+    let mut bench = Bench::open(opening);
+    let mut code = awaits(Await::Race(vec![event("e"), activity("a")]));
+    let outcome = bench.turn(vec![(1, start()), (2, done(3))], &mut code);
+    assert_eq!(outcome.wants_mail.len(), 1);
+    assert_eq!(outcome.unadmitted.len(), 1, "older mail in the store goes first");
+    assert!(outcome.commit.split, "and the instance stays ready, also after a crash");
+}
+
+#[test]
+fn rule_13_a_cancelled_wait_takes_nothing_and_unmatched_mail_stays_unread_but_seen() {
+    let mut bench = Bench::new();
+    let mut step = 0;
+    let mut code = |execution: &mut Execution, _: Activation| {
+        step += 1;
+        let tree = match step {
+            1 => Await::Race(vec![event("e"), timer(1)]),
+            2 => activity("between"),
+            _ => event("e"),
+        };
+        let _ = execution.await_tree(tree);
+    };
+    bench.turn(vec![(1, start())], &mut code);
+    let commit = bench.turn(vec![(2, due(3)), (3, mail("e", "1"))], &mut code).commit;
+    assert_eq!(commit.seen.len(), 1);
+    assert!(!commit.consumed.contains(&commit.seen[0]));
+    let commit = bench.turn(vec![(4, done(6))], &mut code).commit;
+    assert!(
+        bench.kinds().contains(&"MailDelivered".to_owned()),
+        "kept for the wait that came later"
+    );
+    assert_eq!(commit.consumed.len(), 2);
+}
+
+#[test]
+fn rule_14_status_and_kv_are_commands_with_read_your_writes_and_reads_are_not() {
+    let mut opening = opening(vec![]);
+    opening.base.kv = vec![KvEntry { key: "old".into(), value: "0".into(), updated_at: TimeMs(1) }];
+    let mut bench = Bench::open(opening);
+    let mut code = |execution: &mut Execution, _: Activation| {
+        execution.set_status(Some("busy".into())).unwrap();
+        assert_eq!(execution.status(), Some("busy"));
+        execution.kv_set("new", "1").unwrap();
+        assert_eq!(execution.kv_get("new").unwrap().as_deref(), Some("1"));
+        assert_eq!(execution.kv_get("old").unwrap().as_deref(), Some("0"));
+        assert_eq!(execution.kv_prune(TimeMs(100)).unwrap(), 1, "not what this activation wrote");
+        execution.kv_clear(None).unwrap();
+        assert_eq!(execution.kv_all().unwrap(), []);
+        execution.await_tree(event("e")).unwrap();
+    };
+    let commit = bench.turn(vec![(10, start())], &mut code).commit;
+    assert_eq!(
+        bench.kinds()[1..],
+        [
+            "CustomStatusUpdated",
+            "KeyValueSet",
+            "KeyValuePruned",
+            "KeyValueCleared",
+            "MailSubscribed"
+        ]
+    );
+    assert_eq!(commit.status, Some(StatusChange { status: Some("busy".into()) }));
+    assert_eq!(
+        commit.kv,
+        [
+            KvChange::Set { key: "new".into(), value: "1".into(), at: TimeMs(10) },
+            KvChange::Clear { key: "old".into() },
+            KvChange::ClearAll,
+        ]
+    );
+}
+
+#[test]
+fn rule_15_a_cancel_throws_once_and_later_awaits_are_ordinary() {
+    let mut bench = Bench::new();
+    let mut seen = vec![];
+    let mut code = |execution: &mut Execution, activation: Activation| match activation {
+        Activation::Start { .. } => {
+            let tree = Await::All(vec![activity("a"), timer(9), child(None)]);
+            execution.await_tree(tree).unwrap();
+        }
+        Activation::Resume(settled) => {
+            seen.push(settled.clone());
+            if settled.is_err() {
+                execution.await_tree(activity("clean up")).unwrap();
+            } else {
+                returns(execution, "\"cleaned\"");
+            }
+        }
+        Activation::Poll => panic!("tree mode never polls"),
+    };
+    bench.turn(vec![(1, start())], &mut code);
+    let commit = bench.turn(vec![(2, cancel())], &mut code).commit;
+    assert_eq!(commit.cancelled_activities, [EventId(2)]);
+    assert_eq!(commit.cancelled_timers, [EventId(3)]);
+    assert_eq!(commit.sends.len(), 1);
+    let commit = bench.turn(vec![(3, done(9))], &mut code).commit;
+    assert_eq!(commit.end, Some(End::Completed { output: Payload::json("\"cleaned\"") }));
+    assert!(matches!(&seen[0], Err(failure) if failure.kind == FailureKind::Cancelled
+        && failure.message == "canceled: enough"));
+    assert_eq!(seen.len(), 2);
+    let before = seen.clone();
+    let mut again = vec![];
+    let mut replayed = |execution: &mut Execution, activation: Activation| match activation {
+        Activation::Start { .. } => {
+            let tree = Await::All(vec![activity("a"), timer(9), child(None)]);
+            execution.await_tree(tree).unwrap();
+        }
+        Activation::Resume(settled) => {
+            again.push(settled.clone());
+            if settled.is_err() {
+                execution.await_tree(activity("clean up")).unwrap();
+            } else {
+                returns(execution, "\"cleaned\"");
+            }
+        }
+        Activation::Poll => panic!("tree mode never polls"),
+    };
+    bench.cold().turn(vec![], &mut replayed);
+    assert_eq!(before, again, "the same position on replay");
+}
+
+#[test]
+fn rule_15_cancelled_before_the_first_turn_no_code_runs() {
+    let mut bench = Bench::new();
+    let mut code = |_: &mut Execution, _: Activation| panic!("no code runs");
+    let commit = bench.turn(vec![(1, start()), (2, cancel())], &mut code).commit;
+    let Some(End::Failed { failure }) = commit.end else { panic!("{commit:?}") };
+    assert_eq!(failure.message, "canceled: enough");
+    bench.cold().turn(vec![], &mut code);
+}
+
+#[test]
+fn rule_16_after_a_cancel_throwing_fails_returning_completes_and_continue_as_new_throws() {
+    let run = |mut on_cancel: Box<dyn FnMut(&mut Execution)>| {
+        let mut bench = Bench::new();
+        let mut code = |execution: &mut Execution, activation: Activation| match activation {
+            Activation::Start { .. } => drop(execution.await_tree(timer(9))),
+            _ => on_cancel(execution),
+        };
+        bench.turn(vec![(1, start()), (2, mail("x", "1"))], &mut code);
+        bench.turn(vec![(2, cancel()), (3, cancel_by_parent())], &mut code).commit.end.unwrap()
+    };
+    let threw = run(Box::new(|e| e.end(Ending::Threw(Failure::application("boom"))).unwrap()));
+    assert!(
+        matches!(threw, End::Failed { failure } if failure.message == "canceled: enough: boom")
+    );
+    let rethrew = run(Box::new(|e| e.end(Ending::Threw(Failure::cancelled("enough"))).unwrap()));
+    assert!(matches!(rethrew, End::Failed { failure } if failure.message == "canceled: enough"));
+    let returned = run(Box::new(|e| returns(e, "1")));
+    assert_eq!(returned, End::Completed { output: Payload::json("1") });
+    let went_on = run(Box::new(|execution| {
+        let leaf = Leaf::ContinueAsNew { input: Payload::null(), version: None };
+        let refused = execution.await_tree(Await::Leaf(leaf)).unwrap_err();
+        let Refused::Failed(failure) = refused else { panic!("{refused:?}") };
+        assert_eq!(failure.kind, FailureKind::Cancelled);
+        execution.end(Ending::Threw(failure)).unwrap();
+    }));
+    assert!(matches!(went_on, End::Failed { .. }));
+}
+
+#[test]
+fn rule_16_a_parents_cancel_never_counts_as_the_second_one() {
+    let mut bench = Bench::new();
+    let mut code = |execution: &mut Execution, activation: Activation| {
+        let _ = activation;
+        let _ = execution.await_tree(activity("clean up"));
+    };
+    bench.turn(vec![(1, start())], &mut code);
+    let arrivals = vec![(2, cancel_by_parent()), (3, cancel()), (4, cancel_by_parent())];
+    let outcome = bench.turn(arrivals, &mut code);
+    assert_eq!(outcome.commit.end, None, "still cleaning up");
+    assert_eq!(outcome.dropped, 1);
+    let end = bench.turn(vec![(5, cancel())], &mut code).commit.end;
+    assert!(matches!(end, Some(End::Terminated { .. })), "the second of a client: {end:?}");
+}
+
+#[test]
+fn rule_17_a_second_cancel_or_a_terminate_stops_it_without_code_and_its_children_too() {
+    for last in [cancel(), ArrivalBody::Terminate { reason: "now".into() }] {
+        let mut bench = Bench::new();
+        let mut code = |execution: &mut Execution, activation: Activation| match activation {
+            Activation::Start { .. } => drop(execution.await_tree(timer(9))),
+            Activation::Resume(Err(_)) => drop(execution.await_tree(child(None))),
+            other => panic!("no code runs: {other:?}"),
+        };
+        bench.turn(vec![(1, start()), (2, mail("x", "1"))], &mut code);
+        bench.turn(vec![(3, cancel())], &mut code);
+        let commit = bench.turn(vec![(4, last)], &mut code).commit;
+        assert!(matches!(commit.end, Some(End::Terminated { .. })));
+        assert_eq!(commit.sends.len(), 1);
+        assert_eq!(commit.sends[0].what, ChildRequest::Terminate);
+        assert_eq!(bench.kinds().last().unwrap(), "OrchestrationTerminated");
+    }
+}
+
+#[test]
+fn rule_18_only_detached_starts_outlive_the_end_and_continue_as_new_is_a_root_yield() {
+    let mut bench = Bench::new();
+    let again = || Await::Leaf(Leaf::ContinueAsNew { input: Payload::json("2"), version: None });
+    let mut code = |execution: &mut Execution, _: Activation| {
+        let inside = execution.await_tree(Await::All(vec![again(), timer(1)])).unwrap_err();
+        assert!(matches!(inside, Refused::Failed(_)));
+        let detached = Leaf::Detached {
+            name: "D".into(),
+            version: None,
+            instance: "d".into(),
+            input: Payload::null(),
+        };
+        execution.schedule(detached).unwrap();
+        execution.schedule(Leaf::Timer { delay_ms: 1 }).unwrap();
+        let Await::Leaf(child) = child(None) else { panic!("a leaf") };
+        execution.schedule(child).unwrap();
+        assert_eq!(execution.await_tree(again()), Err(Refused::Stopped));
+        assert!(execution.is_ended());
+    };
+    let commit = bench.turn(vec![(1, start())], &mut code).commit;
+    let names: Vec<_> = commit.starts.iter().map(|start| start.name.as_str()).collect();
+    assert_eq!(names, ["D"]);
+    assert!(commit.timers.is_empty());
+    assert!(matches!(commit.end, Some(End::ContinuedAsNew { .. })));
+}
+
+#[test]
+fn rule_19_a_turn_is_split_by_count_and_bytes_and_never_fails_for_its_size() {
+    let mut opening = opening(vec![]);
+    opening.limits.turn_bytes = 1_000;
+    let mut bench = Bench::open(opening);
+    let mut code = |execution: &mut Execution, activation: Activation| {
+        if let Activation::Start { .. } = activation {
+            for n in 0..50 {
+                execution.kv_set(&format!("k{n}"), &"v".repeat(200)).unwrap();
+            }
+            execution.await_tree(event("e")).unwrap();
+        }
+    };
+    let mut turns = 0;
+    let mut outcome = bench.turn(vec![(1, start())], &mut code);
+    while outcome.commit.split {
+        turns += 1;
+        assert!(outcome.commit.events.len() < 8);
+        outcome = bench.turn(vec![], &mut code);
+    }
+    assert!(turns > 5, "{turns}");
+    assert_eq!(bench.history.len(), 52);
+}
+
+#[test]
+fn rule_20_the_flags_are_recorded_at_the_start_and_a_turn_may_add_one() {
+    let mut bench = Bench::new();
+    let mut code = |execution: &mut Execution, _: Activation| {
+        let _ = execution.await_tree(event("e"));
+    };
+    let input = |arrivals, raise| TurnInput {
+        arrivals,
+        unread: vec![],
+        mail_read: vec![],
+        more_mail: vec![],
+        nonce: Nonce(1),
+        flags: CompatFlags(1),
+        raise: CompatFlags(raise),
+    };
+    let arrival = bench.arrival(1, start());
+    bench.execution.begin_turn(input(vec![arrival], 0));
+    while let Some(activation) = bench.execution.next_activation() {
+        code(&mut bench.execution, activation);
+    }
+    let first = bench.execution.finish_turn().commit;
+    bench.execution.begin_turn(input(vec![], 2));
+    while let Some(activation) = bench.execution.next_activation() {
+        code(&mut bench.execution, activation);
+    }
+    let second = bench.execution.finish_turn().commit;
+    assert!(matches!(first.events[0].kind, EventKind::OrchestrationStarted { flags, .. }
+        if flags == CompatFlags(1)));
+    assert_eq!(second.events[0].kind, EventKind::CompatFlagsAdded { flags: CompatFlags(2) });
+    assert_eq!(bench.execution.flags(), CompatFlags(3));
+    let all = first.events.into_iter().chain(second.events).collect();
+    let mut cold = Bench::open(opening(all));
+    cold.turn(vec![], &mut code);
+    assert_eq!(cold.execution.flags(), CompatFlags(3));
+}
+
+#[test]
+fn rule_21_a_refused_commit_is_computed_anew_from_history_and_gives_the_same() {
+    let mut bench = Bench::new();
+    let mut code = awaits(Await::Race(vec![activity("a"), timer(2)]));
+    bench.turn(vec![(1, start())], &mut code);
+    let before = bench.history.clone();
+    let refused = bench.turn(vec![(2, done(2))], &mut code).commit;
+    // The copy that computed it is dropped, not patched.
+    let mut fresh = Bench::open(opening(before));
+    let again = fresh.turn(vec![(2, done(2))], &mut code).commit;
+    assert_eq!(again.events, refused.events);
+}
+
+#[test]
+fn rule_22_resident_and_cold_have_the_same_fingerprint() {
+    let mut bench = Bench::new();
+    let mut step = 0;
+    let mut code = |execution: &mut Execution, _: Activation| {
+        step += 1;
+        execution.kv_set("step", &step.to_string()).unwrap();
+        execution.schedule(Leaf::NewGuid).unwrap();
+        let _ = execution.await_tree(Await::All(vec![activity("a"), timer(5), event("e")]));
+    };
+    bench.turn(vec![(1, start()), (2, mail("other", "1"))], &mut code);
+    bench.turn(vec![(3, done(3)), (4, due(4)), (5, mail("e", "1"))], &mut code);
+    let mut opening = opening(bench.history.clone());
+    opening.unread = vec![UnreadMail {
+        id: ArrivalId(3),
+        at: TimeMs(2),
+        channel: Channel::Event,
+        name: "other".into(),
+        data: Payload::json("1"),
+    }];
+    let mut cold = Bench::open(opening);
+    let mut step = 0;
+    let mut replayed = |execution: &mut Execution, _: Activation| {
+        step += 1;
+        execution.kv_set("step", &step.to_string()).unwrap();
+        execution.schedule(Leaf::NewGuid).unwrap();
+        let _ = execution.await_tree(Await::All(vec![activity("a"), timer(5), event("e")]));
+    };
+    cold.turn(vec![], &mut replayed);
+    assert_eq!(cold.execution.fingerprint(), bench.execution.fingerprint());
+    let parts = bench.execution.fingerprint();
+    assert_eq!((parts.guids, parts.open.len(), parts.unread.len()), (2, 3, 1));
+}
+
+#[test]
+fn a_malformed_history_is_refused_naming_the_event() {
+    let mut bench = Bench::new();
+    bench.turn(vec![(1, start())], &mut awaits(Await::All(vec![activity("a"), timer(1)])));
+    let good = bench.history;
+    let broken = |change: &dyn Fn(&mut Vec<Event>)| {
+        let mut events = good.clone();
+        change(&mut events);
+        History::parse(events).unwrap_err()
+    };
+    assert_eq!(broken(&|e| drop(e.remove(1))).event, EventId(3));
+    assert_eq!(broken(&|e| drop(e.remove(0))).event, EventId(2));
+    assert_eq!(broken(&|e| e[2].at = TimeMs(0)).event, EventId(3));
+    assert_eq!(broken(&|e| e[2].turn = TurnNo(9)).event, EventId(3));
+    let fired = EventKind::TimerFired { source: EventId(2), fire_at: TimeMs(1) };
+    let error = broken(&|e| {
+        e.push(Event {
+            id: EventId(4),
+            turn: TurnNo(2),
+            at: TimeMs(9),
+            split: false,
+            kind: fired.clone(),
+        });
+    });
+    assert_eq!((error.event, error.to_string().contains("Activity")), (EventId(4), true));
+}
