@@ -177,6 +177,24 @@ fn events_survive_encoding_and_decoding() {
     });
 }
 
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn payloads_of_any_encoding_survive_encoding_and_decoding(
+        encoding in any::<u8>(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        text in any::<String>(),
+    ) {
+        for data in [Payload::new(Encoding(encoding), &bytes), Payload::json(text)] {
+            let kind = EventKind::OrchestrationCompleted { output: data };
+            let event =
+                Event { id: EventId(1), turn: TurnNo(1), at: TimeMs(1), split: false, kind };
+            prop_assert_eq!(decode_event(&encode_event(&event)), Ok(event));
+        }
+    }
+}
+
 #[test]
 fn the_generator_reaches_every_operator_in_a_tenth_of_the_programs() {
     let operators: std::cell::RefCell<BTreeMap<&str, usize>> = std::cell::RefCell::default();

@@ -667,13 +667,15 @@ fn rule_16_after_a_cancel_throwing_fails_returning_completes_and_continue_as_new
 #[test]
 fn rule_16_a_parents_cancel_never_counts_as_the_second_one() {
     let mut bench = Bench::new();
+    let thrown = std::cell::Cell::new(0);
     let mut code = |execution: &mut Execution, activation: Activation| {
-        let _ = activation;
+        thrown.set(thrown.get() + usize::from(matches!(activation, Activation::Resume(Err(_)))));
         let _ = execution.await_tree(activity("clean up"));
     };
     bench.turn(vec![(1, start())], &mut code);
     let arrivals = vec![(2, cancel_by_parent()), (3, cancel()), (4, cancel_by_parent())];
     let outcome = bench.turn(arrivals, &mut code);
+    assert_eq!(thrown.get(), 1, "it is thrown once, whoever asks again");
     assert_eq!(outcome.commit.end, None, "still cleaning up");
     assert_eq!(outcome.dropped, 1);
     let end = bench.turn(vec![(5, cancel())], &mut code).commit.end;
