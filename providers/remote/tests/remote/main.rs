@@ -1,0 +1,13 @@
+//! The client and the server together, over a network that fails on request. The store is
+//! a fake that counts: what a real one does is the conformance suite's business.
+
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod lost_answers;
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod methods;
+#[cfg(test)]
+mod support;
