@@ -48,7 +48,11 @@ impl Env {
     }
 
     /// Run a task until it ends or its handle aborts it.
-    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> Task {
+    pub fn spawn(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Task {
         self.spawner.spawn(name, Box::pin(task))
     }
 

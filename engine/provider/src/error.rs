@@ -65,7 +65,9 @@ pub enum ProviderError {
         what: String,
     },
     /// The store was written by a newer version that this one must not touch.
-    #[error("{operation}: the store has schema version {found}, this build knows up to {known}; upgrade duroxide")]
+    #[error(
+        "{operation}: the store has schema version {found}, this build knows up to {known}; upgrade duroxide"
+    )]
     NewerSchema {
         /// The method.
         operation: String,

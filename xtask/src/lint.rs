@@ -1,0 +1,22 @@
+//! `cargo xtask lint`: formatting, clippy with the Env bans, and the TypeScript compiler.
+
+use crate::node;
+use crate::runner::{Failure, Runner};
+use crate::tools;
+
+/// Every linter; any warning fails.
+pub(crate) fn run(runner: &mut Runner) -> Result<(), Failure> {
+    tools::require_rust(runner)?;
+    rust(runner)?;
+    tools::require_node(runner)?;
+    node::lint(runner)
+}
+
+/// The Rust half.
+pub(crate) fn rust(runner: &mut Runner) -> Result<(), Failure> {
+    let fmt = runner.command("cargo", &["fmt", "--all", "--check"]);
+    runner.run("formatting", fmt)?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let clippy = runner.command("cargo", &clippy);
+    runner.run("clippy", clippy)
+}
