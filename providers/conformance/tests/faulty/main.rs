@@ -5,65 +5,14 @@
 
 mod fault;
 mod store;
+mod stores;
 mod world;
 
-use async_trait::async_trait;
-use duroxide_conformance::{Damage, Factory, Outcome, Stop, checks, run_all, run_check};
-use duroxide_provider::Store;
+use duroxide_conformance::{Factory, Outcome, Stop, checks, run_all, run_check};
 use fault::Fault;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use store::Faulty;
-use world::{StandingClock, working_store};
-
-/// Stores with this fault, or with none.
-#[derive(Default)]
-struct Stores {
-    fault: Option<Fault>,
-    clock: StandingClock,
-    opened: Mutex<Option<Arc<dyn Store>>>,
-}
-
-#[async_trait]
-impl Factory for Stores {
-    async fn open(&self) -> Arc<dyn Store> {
-        let working: Arc<dyn Store> = Arc::new(working_store(&self.clock).await);
-        let store: Arc<dyn Store> = match self.fault {
-            Some(fault) => Arc::new(Faulty::new(working, fault)),
-            None => working,
-        };
-        *self.opened.lock().unwrap() = Some(Arc::clone(&store));
-        store
-    }
-    async fn advance(&self, by: Duration) {
-        self.clock.advance(by);
-    }
-    fn patience(&self) -> Duration {
-        match self.fault {
-            // It is known to miss what it waits for.
-            Some(Fault::MissesWakeUps | Fault::WatchesTooLong) => Duration::from_millis(300),
-            Some(_) | None => Duration::from_secs(20),
-        }
-    }
-    async fn reopen(&self) -> Option<Arc<dyn Store>> {
-        if self.fault == Some(Fault::ForgetsEverythingOnReopen) {
-            Some(self.open().await)
-        } else {
-            None
-        }
-    }
-    async fn another(&self) -> Option<Arc<dyn Store>> {
-        match self.fault {
-            Some(Fault::SharesNothing) => Some(self.open().await),
-            Some(_) => None,
-            None => self.opened.lock().unwrap().clone(),
-        }
-    }
-    async fn damage(&self, _: Damage) -> bool {
-        self.fault == Some(Fault::HidesDamage)
-    }
-}
+use std::sync::Arc;
+use stores::Stores;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -71,7 +20,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// The first check of a group that catches the fault.
 async fn caught_by(fault: Fault, group: &str) -> Option<&'static str> {
-    let factory: Arc<dyn Factory> = Arc::new(Stores { fault: Some(fault), ..Stores::default() });
+    let factory: Arc<dyn Factory> = Arc::new(Stores::with(fault));
     for check in checks().into_iter().filter(|check| check.group == group) {
         if let Err(Stop::Failed(_)) = run_check(Arc::clone(&factory), check).await {
             return Some(check.name);
@@ -102,22 +51,6 @@ fn every_fault_is_caught_by_the_group_of_its_clause() {
         missed
     });
     assert!(missed.is_empty(), "not caught: {missed:?}");
-}
-
-#[test]
-#[ignore = "takes minutes: prints the checks that no fault of the list makes fail"]
-fn checks_that_catch_no_fault() {
-    let mut quiet: BTreeSet<_> = checks().iter().map(|check| (check.group, check.name)).collect();
-    let faults: BTreeSet<_> = Fault::ALL.iter().map(|(fault, _)| *fault).collect();
-    runtime().block_on(async {
-        for fault in faults {
-            let report = run_all(Stores { fault: Some(fault), ..Stores::default() }).await;
-            for line in report.failed() {
-                quiet.remove(&(line.group, line.check));
-            }
-        }
-    });
-    println!("{} checks catch no fault: {quiet:#?}", quiet.len());
 }
 
 #[test]

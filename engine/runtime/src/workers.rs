@@ -1,0 +1,208 @@
+//! The activity side: leases activities when permits are free, runs each at the host, and
+//! sees to it that the result reaches the store: fused with the next turn if the instance
+//! is in hand here, else by a completion of its own. Claimed activities come from a
+//! commit (`driver`); leases are prolonged by the `keeper`.
+
+use crate::builtin;
+use crate::drivers::DriverMail;
+use crate::host::ActivityTask;
+use crate::node::{Node, reserve};
+use crate::running::HeldActivity;
+use duroxide_core::{
+    Failure, FailureDetails, FailureKind, Payload, READ_VALUE_ACTIVITY, TimeMs, validate_payload,
+};
+use duroxide_provider::{
+    ActivityFate, CompleteActivity, LeaseActivities, LeaseId, LeasedActivity, ProviderError,
+};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+/// An attempt that ended, held until the store has acknowledged its outcome.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) held: HeldActivity,
+    /// Its time, estimated on the store's clock.
+    pub(crate) at: TimeMs,
+    pub(crate) outcome: Result<Payload, Failure>,
+}
+
+/// Lease activities and run them, until the node stops.
+pub(crate) async fn dispatch(node: Arc<Node>) {
+    let mut more = true;
+    loop {
+        if !more {
+            tokio::select! {
+                biased;
+                () = node.stop.cancelled() => return,
+                () = node.wakes.activities.notified() => {}
+            }
+        }
+        let Some(permits) = free_permits(&node).await else { return };
+        match lease(&node, permits.len()).await {
+            Ok((lease, leased)) => {
+                more = leased.len() >= permits.len();
+                node.note_backlog(more);
+                take_on(&node, lease, leased, permits).await;
+            }
+            // Not an error that passes: the next announcement asks again.
+            Err(_) => more = false,
+        }
+    }
+}
+
+/// The permits to lease for: at least one, and without a backlog only part of what is
+/// free, so that a question to the store does not keep a commit from claiming what it
+/// schedules.
+async fn free_permits(node: &Node) -> Option<Vec<OwnedSemaphorePermit>> {
+    let workers = &node.permits.workers;
+    let first = tokio::select! {
+        biased;
+        () = node.stop.cancelled() => return None,
+        permit = Arc::clone(workers).acquire_owned() => permit.ok()?,
+    };
+    let mut permits = vec![first];
+    let free = workers.available_permits();
+    let wanted = if node.has_backlog() { free } else { free / 2 };
+    permits.append(&mut reserve(workers, wanted));
+    Some(permits)
+}
+
+async fn lease(node: &Node, max: usize) -> Result<(LeaseId, Vec<LeasedActivity>), ProviderError> {
+    node.wait_if_full().await;
+    let lease = LeaseId::draw(&*node.env.entropy);
+    let request = LeaseActivities {
+        lease,
+        node: node.id.clone(),
+        filter: node.activity_filter(node.registry.activities.clone()),
+        max,
+        duration: node.options.worker_lease,
+    };
+    let leased = node.insist(|| node.store.lease_activities(request.clone())).await?;
+    node.clock.observe(leased.store_now);
+    if !leased.activities.is_empty() {
+        node.metrics.fetches.one();
+    }
+    node.metrics.worker_dispatcher_items_fetched.add(leased.activities.len() as u64);
+    Ok((lease, leased.activities))
+}
+
+async fn take_on(
+    node: &Arc<Node>,
+    lease: LeaseId,
+    leased: Vec<LeasedActivity>,
+    permits: Vec<OwnedSemaphorePermit>,
+) {
+    if node.stopping() {
+        let held = leased.iter().map(|leased| HeldActivity { activity: leased.activity, lease });
+        node.give_back_activities(held.collect()).await;
+        return;
+    }
+    for (leased, permit) in leased.into_iter().zip(permits) {
+        start(node, leased, lease, permit);
+    }
+}
+
+/// Run an activity that is held under `lease`.
+pub(crate) fn start(
+    node: &Arc<Node>,
+    activity: LeasedActivity,
+    lease: LeaseId,
+    permit: OwnedSemaphorePermit,
+) {
+    let held = HeldActivity { activity: activity.activity, lease };
+    // A turn that kills its process must be charged to the turn: after a first attempt
+    // that came to nothing, the result goes to the store before any turn sees it.
+    let fusable = activity.attempt == 1;
+    let Some(cancelled) = node.running.hold(held, fusable) else { return };
+    node.wakes.held.notify_one();
+    let (runner, worker) = (Arc::clone(node), Arc::clone(node));
+    node.spawn_work("activity", async move {
+        let outcome = run(&runner, activity, cancelled).await;
+        drop(permit);
+        let finished = Finished { held, at: runner.clock.now(), outcome };
+        deliver(&worker, finished, fusable).await;
+    });
+}
+
+async fn run(
+    node: &Node,
+    activity: LeasedActivity,
+    cancelled: CancellationToken,
+) -> Result<Payload, Failure> {
+    let (name, attempt) = (activity.name.clone(), activity.attempt);
+    if attempt > node.options.max_attempts {
+        return Err(poison(&name, attempt));
+    }
+    let outcome = if name == READ_VALUE_ACTIVITY {
+        builtin::read_value(node, &activity.input, &cancelled).await
+    } else {
+        let worker = node.id.name.clone();
+        let task = ActivityTask { activity, worker, cancelled };
+        AssertUnwindSafe(node.activities.run_activity(task))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Failure::application(format!("activity `{name}` panicked"))))
+    };
+    let outcome = outcome.and_then(|result| {
+        let what = format!("the result of activity `{name}`");
+        validate_payload(&what, &result, &node.limits).map(|()| result)
+    });
+    outcome.map_err(|failure| described(failure, &name, attempt, &node.id.name))
+}
+
+fn poison(name: &str, attempt: u32) -> Failure {
+    let died = attempt - 1;
+    let message = format!("activity `{name}` is poison: {died} attempts ended without an outcome");
+    let mut failure = Failure::new(FailureKind::Poison, message);
+    failure.source = Some(name.to_owned());
+    failure.attempt = Some(died);
+    failure
+}
+
+/// A failure with what the host left out.
+fn described(mut failure: Failure, name: &str, attempt: u32, worker: &str) -> Failure {
+    failure.source.get_or_insert_with(|| name.to_owned());
+    failure.attempt.get_or_insert(attempt);
+    let details = failure.details.get_or_insert_with(Box::<FailureDetails>::default);
+    details.worker.get_or_insert_with(|| worker.to_owned());
+    failure
+}
+
+async fn deliver(node: &Arc<Node>, finished: Finished, fusable: bool) {
+    if !node.running.holds(finished.held) {
+        return;
+    }
+    let finished = Box::new(finished);
+    let unfused = if fusable { node.drivers.deliver(finished) } else { Err(finished) };
+    if let Err(finished) = unfused {
+        complete(node, *finished).await;
+    }
+}
+
+/// Send a result by a completion of its own, without waiting for it.
+pub(crate) fn complete_soon(node: &Arc<Node>, finished: Finished) {
+    let sender = Arc::clone(node);
+    node.spawn_work("completion", async move { complete(&sender, finished).await });
+}
+
+async fn complete(node: &Node, finished: Finished) {
+    let Finished { held, outcome, .. } = finished;
+    let request = CompleteActivity { activity: held.activity, lease: held.lease, outcome };
+    let mut answer = node.insist(|| node.store.complete_activity(request.clone())).await;
+    if let Err(ProviderError::Invalid { message, .. }) = &answer {
+        // The store does not take this value: that is the activity's failure, and told.
+        let outcome = Err(Failure::new(FailureKind::Invalid, message.clone()));
+        let refused = CompleteActivity { outcome, ..request.clone() };
+        answer = node.insist(|| node.store.complete_activity(refused.clone())).await;
+    }
+    match answer {
+        Ok(ActivityFate::Applied) => node.metrics.activity_done(&request.outcome),
+        Ok(ActivityFate::Gone | ActivityFate::LeaseLost) | Err(_) => {}
+    }
+    node.running.settle(held);
+    // A driver that waited for this result waits in vain if it has no taker.
+    node.drivers.tell(held.activity.incarnation, DriverMail::LessInFlight);
+}

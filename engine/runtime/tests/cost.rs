@@ -1,0 +1,148 @@
+//! The cost model: what a step costs in commits, fetches and events.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
+#![allow(clippy::items_after_statements, reason = "each test shows the code it runs first")]
+
+mod common;
+
+use common::{World, json};
+use duroxide_runtime::{CommittedTurn, RuntimeOptions, TurnObserver};
+use duroxide_sdk::{ActivityContext, OrchestrationContext, OrchestrationError, Registry};
+use std::sync::{Arc, Mutex};
+
+async fn add_one(_: ActivityContext, n: u64) -> Result<u64, String> {
+    Ok(n + 1)
+}
+
+async fn steps(ctx: OrchestrationContext, count: u64) -> Result<u64, OrchestrationError> {
+    let mut n = 0;
+    for _ in 0..count {
+        n = ctx.activity("AddOne", &n).await?;
+    }
+    Ok(n)
+}
+
+fn registry() -> Registry {
+    Registry::builder()
+        .register_activity("AddOne", add_one)
+        .register_orchestration("Steps", steps)
+        .build()
+        .unwrap()
+}
+
+#[derive(Default)]
+struct Seen(Mutex<Vec<CommittedTurn>>);
+
+impl TurnObserver for Seen {
+    fn turn_committed(&self, turn: &CommittedTurn) {
+        self.0.lock().unwrap().push(turn.clone());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sequential_step_costs_one_durable_commit_and_no_fetch() {
+    let world = World::new().await;
+    let runtime = world.node(registry(), RuntimeOptions::default());
+    world.start("warm-up", "Steps", 1).await;
+    world.output("warm-up").await;
+    world.until("the warm-up is counted", || runtime.metrics().orch_completions == 1).await;
+    let (before, durable) = (runtime.metrics(), world.sqlite.counters());
+    world.start("steps", "Steps", 100).await;
+    assert_eq!(world.output("steps").await, "100");
+    world.until("the steps are counted", || runtime.metrics().orch_completions == 2).await;
+    let (after, stats) = (runtime.metrics(), world.sqlite.counters());
+
+    assert_eq!(after.commits - before.commits, 101, "one for the start, one for each step");
+    assert_eq!(after.fetches - before.fetches, 1, "the lease of the new instance");
+    assert_eq!(after.activities_claimed - before.activities_claimed, 100);
+    assert_eq!(after.results_fused - before.results_fused, 100);
+    assert_eq!(after.worker_dispatcher_items_fetched, before.worker_dispatcher_items_fetched);
+    let durable = stats.commits - durable.commits;
+    assert!(durable <= 102, "the submit and the turns wait for the disk, nothing else: {durable}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn steps_of_many_instances_at_once_are_fused_too() {
+    let world = World::new().await;
+    let options = RuntimeOptions { worker_concurrency: 64, ..RuntimeOptions::default() };
+    let runtime = world.node(registry(), options);
+    for n in 0..50 {
+        world.start(&format!("s-{n}"), "Steps", 20).await;
+    }
+    for n in 0..50 {
+        world.output(&format!("s-{n}")).await;
+    }
+    runtime.shutdown(common::PATIENCE).await;
+    let metrics = runtime.metrics();
+    assert_eq!(metrics.commits, 50 * 21);
+    assert!(metrics.results_fused >= 900, "a few may be queued while the node asks: {metrics:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn turn_n_of_a_thousand_steps_goes_through_the_new_events_only() {
+    let world = World::new().await;
+    let seen = Arc::new(Seen::default());
+    let observer: Arc<dyn TurnObserver> = Arc::clone(&seen) as _;
+    let options = RuntimeOptions { observer: Some(observer), ..RuntimeOptions::default() };
+    let runtime = world.node(registry(), options);
+    world.start("long", "Steps", 1_000).await;
+    assert_eq!(world.output("long").await, "1000");
+    world.until("the steps are counted", || runtime.metrics().orch_completions == 1).await;
+
+    let turns = seen.0.lock().unwrap();
+    assert_eq!(turns.len(), 1_001);
+    assert_eq!(turns.iter().filter(|turn| turn.cold).count(), 1, "only the first is opened");
+    let most = turns.iter().map(|turn| turn.handled).max().unwrap();
+    assert!(most <= 4, "a turn went through {most} events and arrivals");
+    assert_eq!(runtime.metrics().fetches, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_instance_that_is_woken_is_not_read_again() {
+    async fn count(ctx: OrchestrationContext, times: u64) -> Result<u64, OrchestrationError> {
+        for _ in 0..times {
+            ctx.wait_event::<()>("tick").await?;
+        }
+        Ok(times)
+    }
+    let world = World::new().await;
+    let seen = Arc::new(Seen::default());
+    let observer: Arc<dyn TurnObserver> = Arc::clone(&seen) as _;
+    let registry = Registry::builder().register_orchestration("Count", count).build().unwrap();
+    let options = RuntimeOptions { observer: Some(observer), ..RuntimeOptions::default() };
+    let runtime = world.node(registry, options);
+    world.start("count", "Count", 10).await;
+    for tick in 1..=10 {
+        let waits = || runtime.metrics().commits == tick;
+        world.until("it waits", waits).await;
+        world.client.raise_event("count", "tick", json(())).await.unwrap();
+    }
+    assert_eq!(world.output("count").await, "10");
+    world.until("it is counted", || runtime.metrics().orch_completions == 1).await;
+    assert_eq!(runtime.metrics().fetches, 11, "leases only: nobody held it while it waited");
+    let turns = seen.0.lock().unwrap();
+    assert_eq!(turns.iter().filter(|turn| turn.cold).count(), 1);
+    assert!(turns.iter().all(|turn| turn.handled <= 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fan_out_wider_than_the_node_is_worked_off() {
+    async fn fan(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
+        let calls: Vec<_> = (0..width).map(|n| ctx.activity::<u64>("AddOne", &n)).collect();
+        let mut sum = 0;
+        for result in ctx.join(calls).await {
+            sum += result?;
+        }
+        Ok(sum)
+    }
+    let world = World::new().await;
+    let registry = Registry::builder()
+        .register_activity("AddOne", add_one)
+        .register_orchestration("Fan", fan)
+        .build()
+        .unwrap();
+    let runtime = world.node(registry, RuntimeOptions::default());
+    world.client.start("fan", "Fan", json(100)).await.unwrap();
+    assert_eq!(world.output("fan").await, "5050");
+    runtime.shutdown(common::PATIENCE).await;
+    assert_eq!(runtime.metrics().activity_success, 100);
+}
