@@ -30,6 +30,9 @@ pub enum FailureKind {
     Corrupt,
 }
 
+/// Causes of causes that are kept.
+const MAX_CAUSES: usize = 32;
+
 impl FailureKind {
     /// The stable name used in history and errors.
     pub fn as_str(self) -> &'static str {
@@ -117,6 +120,22 @@ impl Failure {
         if let Some(cause) = self.cause.take() {
             self.cause = Some(Box::new(cause.without_details()));
         }
+        self
+    }
+}
+
+impl Failure {
+    /// This failure with a chain of causes that can be stored: deeper ones are left out.
+    #[must_use]
+    pub(crate) fn with_few_causes(mut self) -> Self {
+        let mut last = &mut self;
+        for _ in 0..MAX_CAUSES {
+            match last.cause {
+                Some(ref mut cause) => last = cause,
+                None => break,
+            }
+        }
+        last.cause = None;
         self
     }
 }

@@ -2,8 +2,8 @@
 //! a [`History`] that exists has gapless ids, ordered times and turns, completions that
 //! belong to something open, commands only behind arrivals, and nothing after its end.
 
-use crate::{Channel, Event, EventId, EventKind, Role};
-use std::collections::BTreeMap;
+use crate::{ArrivalId, Channel, Event, EventId, EventKind, InstanceId, Role};
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// The events of one execution.
@@ -45,6 +45,9 @@ impl History {
 struct Checker<'a> {
     last: Option<&'a Event>,
     open: BTreeMap<EventId, Open<'a>>,
+    /// Messages that were delivered.
+    mail: BTreeSet<ArrivalId>,
+    cancelled: bool,
 }
 
 /// What an open leaf may be completed by.
@@ -53,7 +56,7 @@ enum Open<'a> {
     Activity,
     Timer,
     Mail(Channel, &'a str),
-    Child,
+    Child(&'a InstanceId),
 }
 
 impl<'a> Checker<'a> {
@@ -62,6 +65,7 @@ impl<'a> Checker<'a> {
             None => Self::check_first(event)?,
             Some(last) => Self::check_next(last, event)?,
         }
+        self.check_kind(event)?;
         self.check_source(event)?;
         self.last = Some(event);
         Ok(())
@@ -107,6 +111,27 @@ impl<'a> Checker<'a> {
         if unstarted && last.id != EventId::FIRST {
             return Err("a cancel before the first turn stands only second".to_owned());
         }
+        let no_code =
+            matches!(last.kind, EventKind::OrchestrationCancelRequested { unstarted: true, .. });
+        if no_code && (event.kind.role() != Role::End || event.is_command()) {
+            return Err("after a cancel before the first turn stands only the end".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_kind(&mut self, event: &'a Event) -> Result<(), String> {
+        if event.split && event.kind.role() == Role::End {
+            return Err("it ends the execution, and yet splits the turn".to_owned());
+        }
+        self.cancelled |= matches!(event.kind, EventKind::OrchestrationCancelRequested { .. });
+        if self.cancelled && matches!(event.kind, EventKind::OrchestrationContinuedAsNew { .. }) {
+            return Err("it goes on as new after a cancel".to_owned());
+        }
+        if let EventKind::MailDelivered { mail, .. } = &event.kind
+            && !self.mail.insert(*mail)
+        {
+            return Err(format!("message {} was delivered before", mail.0));
+        }
         Ok(())
     }
 
@@ -131,10 +156,12 @@ impl<'a> Open<'a> {
         if let EventKind::MailSubscribed { channel, name } = kind {
             return Some(Self::Mail(*channel, name));
         }
+        if let EventKind::SubOrchestrationScheduled { instance, .. } = kind {
+            return Some(Self::Child(instance));
+        }
         let activity = matches!(kind, EventKind::ActivityScheduled { .. });
         let timer = matches!(kind, EventKind::TimerCreated { .. });
-        let child = matches!(kind, EventKind::SubOrchestrationScheduled { .. });
-        [(activity, Self::Activity), (timer, Self::Timer), (child, Self::Child)]
+        [(activity, Self::Activity), (timer, Self::Timer)]
             .into_iter()
             .find_map(|(opens, open)| opens.then_some(open))
     }
@@ -150,12 +177,13 @@ impl<'a> Open<'a> {
                     | K::ActivityCancelRequested { .. }
             ),
             Self::Timer => matches!(kind, K::TimerFired { .. } | K::TimerCancelled { .. }),
-            Self::Child => matches!(
-                kind,
-                K::SubOrchestrationCompleted { .. }
-                    | K::SubOrchestrationFailed { .. }
-                    | K::SubOrchestrationCancelRequested { .. }
-            ),
+            Self::Child(child) => {
+                matches!(
+                    kind,
+                    K::SubOrchestrationCompleted { .. } | K::SubOrchestrationFailed { .. }
+                ) || matches!(kind, K::SubOrchestrationCancelRequested { instance, .. }
+                        if instance == *child)
+            }
             Self::Mail(channel, name) => {
                 matches!(kind, K::MailUnsubscribed { .. })
                     || matches!(kind, K::MailDelivered { channel: c, name: n, .. }

@@ -18,6 +18,7 @@ mod limits;
 mod payload;
 mod render;
 mod report;
+mod role;
 mod validate;
 
 pub use arrival::{Arrival, ArrivalBody, Origin, UnreadMail};
@@ -25,7 +26,7 @@ pub use codec::{DecodeError, decode_event, encode_event};
 pub use commit::{
     ChildRequest, Commit, End, KvChange, NewActivity, NewStart, NewTimer, Outgoing, StatusChange,
 };
-pub use event::{Channel, Event, EventKind, Headers, Parent, Role};
+pub use event::{Channel, Event, EventKind, Headers, Parent};
 pub use execution::{
     Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput,
     TurnOutcome,
@@ -40,4 +41,5 @@ pub use leaf::{
 pub use limits::Limits;
 pub use payload::{Encoding, Payload};
 pub use render::render;
+pub use role::Role;
 pub use validate::{CHILD_ID_MARKER, validate_instance_id, validate_name, validate_payload};

@@ -1,7 +1,12 @@
-//! A history as text, one line an event: for snapshots, logs and errors alike.
+//! A history as text, one line an event: for snapshots, logs and errors alike. Derived
+//! from how events are written, so that it never says less than they do.
 
-use crate::{Event, EventKind, Failure, Payload};
+use crate::{Event, EventKind};
+use serde_json::Value as Json;
 use std::fmt::Write as _;
+
+/// Longer values are cut, so that they do not hide the rest of the line.
+const MAX_VALUE: usize = 200;
 
 /// One line per event: id, turn, time, what happened. A split turn is marked with `…`.
 ///
@@ -9,176 +14,51 @@ use std::fmt::Write as _;
 /// use duroxide_core::{Event, EventId, EventKind, TimeMs, TurnNo, render};
 /// let kind = EventKind::TimerCreated { delay_ms: 5, fire_at: TimeMs(12) };
 /// let event = Event { id: EventId(2), turn: TurnNo(1), at: TimeMs(7), split: false, kind };
-/// assert_eq!(render(&[event]), "  #2 turn 1 @7 TimerCreated delay=5ms fireAt=12\n");
+/// assert_eq!(render(&[event]), "  #2 turn 1 @7 TimerCreated delay_ms=5 fire_at=12\n");
 /// ```
 pub fn render(events: &[Event]) -> String {
     let mut text = String::new();
     for event in events {
         let Event { id, turn, at, split, kind } = event;
-        let more = if *split { " …" } else { "" };
+        let (id, more) = (id.to_string(), if *split { " …" } else { "" });
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{:>4} turn {} @{} {}{more}",
-            id.to_string(),
-            turn.0,
-            at.0,
-            render_kind(kind)
-        );
+        let _ = writeln!(text, "{id:>4} turn {} @{} {}{more}", turn.0, at.0, render_kind(kind));
     }
     text
 }
 
-/// What happened, in one line.
+/// What happened, in one line: the kind, then its fields, those that name things first.
 pub(crate) fn render_kind(kind: &EventKind) -> String {
-    use EventKind as K;
-    let mut line = Line::default();
-    match kind {
-        K::OrchestrationStarted { name, version, input, parent, flags, .. } => {
-            line.kind("OrchestrationStarted").text(name).field("version", version);
-            line.field("input", short(input));
-            if let Some(parent) = parent {
-                line.field(
-                    "parent",
-                    format!("{}/{}{}", parent.instance, parent.execution, parent.event),
-                );
-            }
-            if flags.0 != 0 {
-                line.field("flags", flags.0);
-            }
-        }
-        K::OrchestrationCompleted { output } => {
-            line.kind("OrchestrationCompleted").text(&short(output));
-        }
-        K::OrchestrationFailed { failure, .. } => {
-            line.kind("OrchestrationFailed").text(&cause(failure));
-        }
-        K::OrchestrationContinuedAsNew { input, version } => {
-            line.kind("OrchestrationContinuedAsNew").option("version", version.as_ref());
-            line.field("input", short(input));
-        }
-        K::OrchestrationTerminated { reason } => {
-            line.kind("OrchestrationTerminated").text(reason);
-        }
-        K::OrchestrationCancelRequested { reason, from_parent, unstarted } => {
-            line.kind("OrchestrationCancelRequested").text(reason);
-            line.flag("fromParent", *from_parent).flag("unstarted", *unstarted);
-        }
-        K::CompatFlagsAdded { flags } => {
-            line.kind("CompatFlagsAdded").field("flags", flags.0);
-        }
-        K::ActivityScheduled { name, input, session, tag } => {
-            line.kind("ActivityScheduled").text(name).field("input", short(input));
-            line.option("session", session.as_ref()).option("tag", tag.as_ref());
-        }
-        K::ActivityCompleted { source, result } => {
-            line.kind("ActivityCompleted").of(*source).field("result", short(result));
-        }
-        K::ActivityFailed { source, failure } => {
-            line.kind("ActivityFailed").of(*source).text(&cause(failure));
-        }
-        K::ActivityCancelRequested { source } => {
-            line.kind("ActivityCancelRequested").of(*source);
-        }
-        K::TimerCreated { delay_ms, fire_at } => {
-            line.kind("TimerCreated").field("delay", format!("{delay_ms}ms"));
-            line.field("fireAt", fire_at.0);
-        }
-        K::TimerFired { source, fire_at } => {
-            line.kind("TimerFired").of(*source).field("fireAt", fire_at.0);
-        }
-        K::TimerCancelled { source } => {
-            line.kind("TimerCancelled").of(*source);
-        }
-        K::MailSubscribed { channel, name } => {
-            line.kind("MailSubscribed").text(&format!("{channel:?}")).field("name", name);
-        }
-        K::MailDelivered { source, mail, channel, name, data } => {
-            line.kind("MailDelivered").of(*source).text(&format!("{channel:?}"));
-            line.field("name", name).field("mail", mail.0).field("data", short(data));
-        }
-        K::MailUnsubscribed { source } => {
-            line.kind("MailUnsubscribed").of(*source);
-        }
-        K::SubOrchestrationScheduled { name, version, instance, input } => {
-            line.kind("SubOrchestrationScheduled").text(name).option("version", version.as_ref());
-            line.field("instance", instance).field("input", short(input));
-        }
-        K::SubOrchestrationCompleted { source, result } => {
-            line.kind("SubOrchestrationCompleted").of(*source).field("result", short(result));
-        }
-        K::SubOrchestrationFailed { source, failure } => {
-            line.kind("SubOrchestrationFailed").of(*source).text(&cause(failure));
-        }
-        K::SubOrchestrationCancelRequested { source, instance } => {
-            line.kind("SubOrchestrationCancelRequested").of(*source).field("instance", instance);
-        }
-        K::OrchestrationChained { name, version, instance, input } => {
-            line.kind("OrchestrationChained").text(name).option("version", version.as_ref());
-            line.field("instance", instance).field("input", short(input));
-        }
-        K::CustomStatusUpdated { status } => {
-            line.kind("CustomStatusUpdated").text(status.as_deref().unwrap_or("(reset)"));
-        }
-        K::KeyValueSet { key, value } => {
-            line.kind("KeyValueSet").field("key", key).field("value", value);
-        }
-        K::KeyValueCleared { key } => {
-            line.kind("KeyValueCleared").text(key.as_deref().unwrap_or("(all)"));
-        }
-        K::KeyValuePruned { before, keys } => {
-            line.kind("KeyValuePruned").field("before", before.0).field("keys", keys.join(","));
-        }
-    }
-    line.0
+    let Ok(Json::Object(variant)) = serde_json::to_value(kind) else { return String::new() };
+    let Some((name, Json::Object(fields))) = variant.into_iter().next() else {
+        return String::new();
+    };
+    let rank = |field: &str| match field {
+        "source" => 0,
+        "name" => 1,
+        "failure" | "reason" => 2,
+        _other => 3,
+    };
+    let mut fields: Vec<(String, Json)> = fields.into_iter().collect();
+    fields.sort_by_key(|(field, _)| rank(field));
+    fields.iter().filter(|(_, value)| !is_default(value)).fold(name, |line, (field, value)| {
+        let shown = match (field.as_str(), value) {
+            ("source", Json::Number(id)) => format!("#{id}"),
+            (_, Json::String(text)) => text.clone(),
+            (_, value) => value.to_string(),
+        };
+        format!("{line} {field}={}", cut(&shown))
+    })
 }
 
-#[derive(Default)]
-struct Line(String);
-
-impl Line {
-    fn kind(&mut self, kind: &str) -> &mut Self {
-        self.0.push_str(kind);
-        self
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        let _ = write!(self.0, " {}", text.replace('\n', "\\n"));
-        self
-    }
-
-    fn of(&mut self, source: crate::EventId) -> &mut Self {
-        let _ = write!(self.0, " of {source}");
-        self
-    }
-
-    fn field(&mut self, name: &str, value: impl std::fmt::Display) -> &mut Self {
-        let _ = write!(self.0, " {name}={}", value.to_string().replace('\n', "\\n"));
-        self
-    }
-
-    fn option(&mut self, name: &str, value: Option<&String>) -> &mut Self {
-        match value {
-            Some(value) => self.field(name, value),
-            None => self,
-        }
-    }
-
-    fn flag(&mut self, name: &str, set: bool) -> &mut Self {
-        if set { self.text(name) } else { self }
-    }
+fn is_default(value: &Json) -> bool {
+    value.is_null() || *value == Json::Bool(false)
 }
 
-/// A payload, cut where it would hide the rest of the line.
-fn short(payload: &Payload) -> String {
-    let text = format!("{payload:?}");
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], payload.len()),
+fn cut(text: &str) -> String {
+    let text = text.replace('\n', "\\n");
+    match text.char_indices().nth(MAX_VALUE) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text,
     }
-}
-
-fn cause(failure: &Failure) -> String {
-    let attempt = failure.attempt.map_or_else(String::new, |n| format!(" attempt={n}"));
-    format!("({}{attempt}) {}", failure.kind.as_str(), failure.message)
 }

@@ -84,7 +84,12 @@ fn every_prefix_of_a_history_is_valid_and_can_be_continued() {
         for count in 1..run.history.len() {
             let mut prefix = run.history[..count].to_vec();
             let next = &run.history[count];
-            let inside = next.turn == prefix[count - 1].turn && next.is_command();
+            let unstarted = matches!(
+                next.kind,
+                EventKind::OrchestrationCancelRequested { unstarted: true, .. }
+            );
+            let goes_on = next.is_command() || unstarted;
+            let inside = next.turn == prefix[count - 1].turn && goes_on;
             prefix[count - 1].split |= inside;
             prop_assert!(History::parse(prefix.clone()).is_ok());
             let unread = run.turns.iter().find(|end| end.events >= count);
@@ -109,14 +114,23 @@ fn every_prefix_of_a_history_is_valid_and_can_be_continued() {
 }
 
 /// The same arrivals in turns of random length.
-fn rebatched(program: &Program, arrivals: &[Arrival], mut numbers: u64, limits: &Limits) -> Run {
+fn rebatched(
+    program: &Program,
+    arrivals: &[Arrival],
+    first: usize,
+    mut numbers: u64,
+    limits: &Limits,
+) -> Run {
     let mut world = World::new(program, limits);
     let mut rest = arrivals;
     // A cancel in the first turn means that no code runs at all, which is a rule of its
-    // own (15): the first turn is the start alone, as it was.
-    let mut length = 1;
+    // own (15): the first turn is what it was.
+    let mut length = first;
     while !rest.is_empty() && world.run.end.is_none() {
-        let (batch, after) = rest.split_at(length.min(rest.len()));
+        // A termination goes before what arrived with it, by its own rule (17): it comes alone.
+        let stops = |arrival: &Arrival| matches!(arrival.body, ArrivalBody::Terminate { .. });
+        let until = rest.iter().position(stops).map_or(rest.len(), |at| at.max(1));
+        let (batch, after) = rest.split_at(length.min(until));
         world.turn(batch.to_vec());
         rest = after;
         length = 1 + (numbers % 7) as usize;
@@ -129,7 +143,8 @@ fn rebatched(program: &Program, arrivals: &[Arrival], mut numbers: u64, limits: 
 fn any_batching_of_the_same_arrivals_gives_the_same_history_and_outcome() {
     check(|(program, dice, small, numbers)| {
         let one_by_one = live(program, dice, &limits(*small));
-        let batched = rebatched(program, &one_by_one.arrivals, *numbers, &limits(!small));
+        let batched =
+            rebatched(program, &one_by_one.arrivals, one_by_one.first, *numbers, &limits(!small));
         prop_assert_eq!(unbatched(&one_by_one.history), unbatched(&batched.history));
         prop_assert_eq!(one_by_one.end, batched.end);
         Ok(())
@@ -144,12 +159,13 @@ fn duplicated_and_late_arrivals_change_nothing() {
         let mut arrivals = Vec::new();
         let echo = [*numbers as u32, (*numbers >> 32) as u32, 7, 3, 11, 13, 1, 5, 2];
         let mut dice = Dice::new(&echo);
-        for arrival in &plain.arrivals {
+        for (place, arrival) in plain.arrivals.iter().enumerate() {
             arrivals.push(arrival.clone());
-            let duplicable = !matches!(arrival.body, ArrivalBody::Cancel { .. });
-            if dice.roll(2) == 0 && duplicable {
+            if dice.roll(2) == 0 && place + 1 >= plain.first {
                 let back = dice.roll(arrivals.len());
                 let earlier = arrivals[arrivals.len() - 1 - back].clone();
+                // A cancel is consumed with the commit that records it: a copy of it can only
+                // come in the same turn, which has a test of its own.
                 if !matches!(earlier.body, ArrivalBody::Cancel { .. }) {
                     arrivals.push(Arrival { at: arrival.at, ..earlier });
                 }
@@ -158,7 +174,7 @@ fn duplicated_and_late_arrivals_change_nothing() {
                 dice = Dice::new(&echo);
             }
         }
-        let doubled = rebatched(program, &arrivals, *numbers, &limits);
+        let doubled = rebatched(program, &arrivals, plain.first, *numbers, &limits);
         prop_assert_eq!(unbatched(&plain.history), unbatched(&doubled.history));
         prop_assert_eq!(plain.end, doubled.end);
         Ok(())
@@ -215,6 +231,16 @@ fn the_generator_reaches_every_operator_in_a_tenth_of_the_programs() {
         add("late or duplicate arrivals", run.dropped);
         add("cancels", run.cancels);
         add("programs cancelled", usize::from(run.cancels > 0));
+        let unstarted = |e: &Event| {
+            matches!(e.kind, EventKind::OrchestrationCancelRequested { unstarted: true, .. })
+        };
+        add("programs cancelled before they ran", usize::from(run.history.iter().any(unstarted)));
+        let terminated = matches!(run.end, Some(End::Terminated { .. }));
+        add("programs terminated", usize::from(terminated));
+        add(
+            "programs that went on as new",
+            usize::from(matches!(run.end, Some(End::ContinuedAsNew { .. }))),
+        );
         add("programs ended", usize::from(run.end.is_some()));
         add("split turns", run.history.iter().filter(|e| e.split).count());
         Ok(())

@@ -15,15 +15,30 @@ impl Execution {
     pub fn begin_turn(&mut self, input: TurnInput) {
         self.mailbox.extend(input.unread, &input.mail_read, input.more_mail);
         let terminate = input.arrivals.iter().find_map(|arrival| {
-            let ArrivalBody::Terminate { reason } = &arrival.body else { return None };
+            let ArrivalBody::Terminate { reason } = &arrival.body else {
+                return None;
+            };
             Some((reason.clone(), arrival.at))
         });
         self.current.arrivals = input.arrivals.into();
+        if self.next_event == EventId::FIRST && self.replay.is_empty() {
+            self.start_first();
+        }
         self.current.nonce = Some(input.nonce);
         self.current.flags = input.flags;
         self.current.raise = input.raise;
         if let Some((reason, at)) = terminate {
             self.end_without_code(EventKind::OrchestrationTerminated { reason }, at);
+        }
+    }
+
+    /// What an execution inherits is older than its start: a cancel that met the one before
+    /// in its last turn, mail. It begins all the same.
+    fn start_first(&mut self) {
+        let arrivals = &mut self.current.arrivals;
+        let starts = |arrival: &Arrival| matches!(arrival.body, ArrivalBody::Start { .. });
+        if let Some(start) = arrivals.iter().position(starts).and_then(|at| arrivals.remove(at)) {
+            arrivals.push_front(start);
         }
     }
 
@@ -58,15 +73,15 @@ impl Execution {
         if let Some(flags) = self.flags_to_raise() {
             return Some(self.admit(EventKind::CompatFlagsAdded { flags }, self.now));
         }
+        if self.mailbox.is_dry() {
+            return None; // mail in the store may be older than what the window has
+        }
         if let Some((source, mail)) = self.mailbox.next_match() {
             let UnreadMail { id: mail, at, channel, name, data } = mail.clone();
             let kind = EventKind::MailDelivered { source, mail, channel, name, data };
             self.current.seen.remove(&mail);
             self.current.consumed.push(mail);
             return Some(self.admit(kind, at));
-        }
-        if !self.mailbox.wants().is_empty() {
-            return None; // mail in the store comes before the next arrival
         }
         let arrival = self.current.arrivals.pop_front()?;
         Some(self.admit_arrival(arrival))
@@ -93,13 +108,18 @@ impl Execution {
                 .is_open(source, |leaf| matches!(leaf, OpenLeaf::Activity { .. }))
                 .then_some(match outcome {
                     Ok(result) => EventKind::ActivityCompleted { source, result },
-                    Err(failure) => EventKind::ActivityFailed { source, failure },
+                    Err(failure) => {
+                        EventKind::ActivityFailed { source, failure: failure.with_few_causes() }
+                    }
                 }),
             ArrivalBody::ChildDone { source, outcome } => self
                 .is_open(source, |leaf| matches!(leaf, OpenLeaf::Child { .. }))
                 .then_some(match outcome {
                     Ok(result) => EventKind::SubOrchestrationCompleted { source, result },
-                    Err(failure) => EventKind::SubOrchestrationFailed { source, failure },
+                    Err(failure) => {
+                        let failure = failure.with_few_causes();
+                        EventKind::SubOrchestrationFailed { source, failure }
+                    }
                 }),
             ArrivalBody::TimerDue { source } => self
                 .is_open(source, |leaf| matches!(leaf, OpenLeaf::Timer))
@@ -136,6 +156,10 @@ impl Execution {
         reason: String,
         from_parent: bool,
     ) -> Admitted {
+        let again = matches!(origin, Origin::Inbox(id) if self.current.consumed.contains(&id));
+        if again {
+            return self.dropped(); // the same request, not a second one
+        }
         self.consume(origin);
         // A parent's cancel is idempotent, and never counts as the second one.
         let known = from_parent && self.cancel.reason.is_some();
@@ -167,8 +191,9 @@ impl Execution {
         let was_cancelled = self.cancel.reason.is_some();
         let leaf = event.kind.source().and_then(|source| self.open.get(&source).cloned());
         self.absorb(&event);
-        if event.split && self.replay.is_empty() {
-            self.mode = Mode::Live;
+        self.go_on_after(&event);
+        if self.ended {
+            return Admitted::Quiet;
         }
         match event.kind {
             EventKind::OrchestrationStarted { input, .. } => {
@@ -179,7 +204,11 @@ impl Execution {
                 Admitted::Run(Activation::Start { input })
             }
             EventKind::OrchestrationCancelRequested { reason, unstarted, .. } => {
-                if was_cancelled || unstarted { Admitted::Quiet } else { self.cancel_open(&reason) }
+                match (unstarted, was_cancelled) {
+                    (true, _) => self.end_unstarted(&reason),
+                    (false, true) => Admitted::Quiet,
+                    (false, false) => self.cancel_open(&reason),
+                }
             }
             EventKind::ActivityCompleted { source, result }
             | EventKind::SubOrchestrationCompleted { source, result } => {

@@ -14,12 +14,17 @@ impl Execution {
     /// recorded: the execution has ended.
     pub fn schedule(&mut self, leaf: Leaf) -> Result<Scheduled, Refused> {
         self.check_leaf(&leaf).map_err(Refused::Failed)?;
+        if matches!(leaf, Leaf::UtcNow | Leaf::NewGuid) {
+            self.count_instant()?;
+        }
+        self.schedule_checked(leaf)
+    }
+
+    /// Schedule a leaf that was found good and counted.
+    pub(super) fn schedule_checked(&mut self, leaf: Leaf) -> Result<Scheduled, Refused> {
         let kind = match leaf {
-            Leaf::UtcNow => {
-                self.count_instant()?;
-                return Ok(Scheduled::Ready(Value::Time(self.now)));
-            }
-            Leaf::NewGuid => return self.new_guid(),
+            Leaf::UtcNow => return Ok(Scheduled::Ready(Value::Time(self.now))),
+            Leaf::NewGuid => return Ok(Scheduled::Ready(Value::Text(self.new_guid()))),
             Leaf::ContinueAsNew { input, version } => {
                 return Err(self.continue_as_new(input, version));
             }
@@ -89,7 +94,7 @@ impl Execution {
                 Err(failure) => EventKind::OrchestrationFailed { failure, by_engine: false },
             },
             Ending::Threw(failure) => EventKind::OrchestrationFailed {
-                failure: self.after_cancel(failure),
+                failure: self.after_cancel(failure.with_few_causes()),
                 by_engine: false,
             },
         };
@@ -133,21 +138,19 @@ impl Execution {
     /// A failure out of the function after a cancel says so, whatever was thrown.
     fn after_cancel(&self, mut failure: Failure) -> Failure {
         if let Some(reason) = &self.cancel.reason {
-            if failure.kind != FailureKind::Cancelled {
-                failure.message = format!("{}: {}", cancelled_message(reason), failure.message);
+            let canceled = cancelled_message(reason);
+            let says_so = failure.message.starts_with(&canceled);
+            if failure.kind != FailureKind::Cancelled || !says_so {
+                failure.message = format!("{canceled}: {}", failure.message);
                 failure.kind = FailureKind::Cancelled;
-            } else if !failure.message.starts_with(&cancelled_message(reason)) {
-                failure.message = cancelled_message(reason);
             }
         }
         failure
     }
 
-    fn new_guid(&mut self) -> Result<Scheduled, Refused> {
-        self.count_instant()?;
+    fn new_guid(&mut self) -> String {
         self.guids += 1;
-        let text = self.start.nonce.map(|nonce| guid(nonce, self.guids)).unwrap_or_default();
-        Ok(Scheduled::Ready(Value::Text(text)))
+        self.start.nonce.map(|nonce| guid(nonce, self.guids)).unwrap_or_default()
     }
 
     /// A yield that resolved without an event: a loop of them would never end.
@@ -193,6 +196,21 @@ impl Execution {
         })
     }
 
+    /// Nested deep enough, a derived id grows past what an id may have.
+    fn check_derived_id(&self) -> Result<(), Failure> {
+        let max = self.limits.instance_id_bytes;
+        let bytes = self.derived_child_id().as_str().len();
+        if bytes <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "a child of `{}` would have an id of {bytes} bytes, at most {max} are allowed; \
+             children are nested too deep, give the child an id of its own",
+            self.instance
+        );
+        Err(Failure::new(FailureKind::Limit, message))
+    }
+
     pub(super) fn check_leaf(&self, leaf: &Leaf) -> Result<(), Failure> {
         let limits = &self.limits;
         match leaf {
@@ -210,8 +228,9 @@ impl Execution {
             Leaf::Child { name, version, instance, input } => {
                 validate_name("orchestration name", name, limits)?;
                 check_version(name, version.as_deref())?;
-                if let Some(instance) = instance {
-                    validate_instance_id(instance.as_str(), limits)?;
+                match instance {
+                    Some(instance) => validate_instance_id(instance.as_str(), limits)?,
+                    None => self.check_derived_id()?,
                 }
                 validate_payload(&format!("the input of orchestration `{name}`"), input, limits)
             }

@@ -47,7 +47,8 @@ impl Execution {
         self.mailbox.next_match().is_some() || !self.mailbox.wants().is_empty()
     }
 
-    /// As many events as one turn may hold; the rest waits for the next turn.
+    /// As many events as one turn may hold; the rest waits for the next turn. Only commands
+    /// wait: an event that an arrival made goes with what it consumed.
     fn cut(&mut self, turn: TurnNo) -> (Vec<Event>, bool) {
         let mut bytes = 0;
         let fits = self.tail.iter().take(self.limits.turn_events.max(1)).take_while(|event| {
@@ -55,7 +56,8 @@ impl Execution {
             bytes += super::record::size(&event.kind);
             room
         });
-        let count = fits.count();
+        let whole = self.tail.iter().rposition(|event| !event.is_command()).map_or(0, |at| at + 1);
+        let count = fits.count().max(whole);
         let rest = self.tail.split_off(count);
         let mut events = std::mem::replace(&mut self.tail, rest);
         let split = !self.tail.is_empty();
@@ -169,6 +171,12 @@ impl Execution {
             Some(End::Completed { .. } | End::Failed { .. } | End::ContinuedAsNew { .. })
             | None => ChildRequest::Cancel,
         };
+        if what == ChildRequest::Terminate {
+            // Those too that were asked to stop before: they may be cleaning up, or never end.
+            for (&child, to) in &self.cancelled_children {
+                commit.sends.push(Outgoing { event: end, to: to.clone(), child, what });
+            }
+        }
         for (&child, leaf) in &self.open {
             if let OpenLeaf::Child { instance, .. } = leaf
                 && !drop_new(&mut commit.starts, |new| new.event == child)

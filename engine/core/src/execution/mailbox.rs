@@ -3,7 +3,7 @@
 //! oldest message goes first. Mail is never carried by value into history before that.
 
 use super::MailName;
-use crate::{ArrivalId, EventId, UnreadMail};
+use crate::{ArrivalId, EventId, TimeMs, UnreadMail};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Messages of one name that are kept in memory; the rest stays in the store.
@@ -11,12 +11,27 @@ const WINDOW: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
-    unread: BTreeMap<MailName, VecDeque<UnreadMail>>,
-    /// Names with more in the store than in the window, and the last message known of each.
-    more: BTreeMap<MailName, Option<ArrivalId>>,
-    waits: BTreeMap<MailName, BTreeSet<EventId>>,
+    names: BTreeMap<MailName, Name>,
+    /// Messages of all windows.
+    known: BTreeSet<ArrivalId>,
     /// Messages that became events of this execution: a second copy is a duplicate.
     taken: BTreeSet<ArrivalId>,
+    /// Names with a wait and a message for it, by their oldest message.
+    ready: BTreeSet<(TimeMs, ArrivalId, MailName)>,
+    /// Names with a wait whose window ran dry although the store has more.
+    dry: BTreeSet<MailName>,
+}
+
+/// What is known of one name.
+#[derive(Debug, Default)]
+struct Name {
+    unread: VecDeque<UnreadMail>,
+    /// The store has more than the window, after the message `last`.
+    more: bool,
+    last: Option<ArrivalId>,
+    waits: BTreeSet<EventId>,
+    /// Its place in `ready`.
+    ready: Option<(TimeMs, ArrivalId)>,
 }
 
 /// What became of a message that arrived.
@@ -43,92 +58,118 @@ impl Mailbox {
         more: Vec<MailName>,
     ) {
         for name in read {
-            self.more.remove(name);
+            self.change(name, |known| known.more = false);
         }
         for mail in unread {
-            let window = self.unread.entry(mail_name(&mail)).or_default();
-            let known = window.iter().any(|other| other.id == mail.id);
-            if !known && !self.taken.contains(&mail.id) {
-                window.push_back(mail);
+            if !self.taken.contains(&mail.id) && self.known.insert(mail.id) {
+                self.change(&mail_name(&mail), |known| known.unread.push_back(mail));
             }
         }
-        self.unread.retain(|_, window| !window.is_empty());
         for name in more {
-            let last = self.unread.get(&name).and_then(|mail| mail.back()).map(|mail| mail.id);
-            self.more.insert(name, last);
+            self.change(&name, Name::has_more);
         }
     }
 
     pub(super) fn file(&mut self, mail: UnreadMail) -> Filed {
-        let name = mail_name(&mail);
         if self.taken.contains(&mail.id) {
             return Filed::Duplicate;
         }
-        if self.more.contains_key(&name) {
-            return Filed::Unread; // it comes after what is still in the store
-        }
-        let window = self.unread.entry(name.clone()).or_default();
-        if window.iter().any(|known| known.id == mail.id) {
+        let name = mail_name(&mail);
+        // With more in the store it comes after that.
+        let more = self.names.get(&name).is_some_and(|known| known.more);
+        if more || self.known.contains(&mail.id) {
             return Filed::Unread;
         }
-        if window.len() < WINDOW {
-            window.push_back(mail);
-        } else {
-            let last = window.back().map(|mail| mail.id);
-            self.more.insert(name, last);
+        let id = mail.id;
+        let kept = self.change(&name, |known| {
+            let room = known.unread.len() < WINDOW;
+            if room {
+                known.unread.push_back(mail);
+            } else {
+                known.has_more();
+            }
+            room
+        });
+        if kept {
+            self.known.insert(id);
         }
         Filed::Unread
     }
 
     pub(super) fn open_wait(&mut self, name: &MailName, wait: EventId) {
-        self.waits.entry(name.clone()).or_default().insert(wait);
+        self.change(name, |known| known.waits.insert(wait));
     }
 
     pub(super) fn close_wait(&mut self, name: &MailName, wait: EventId) {
-        if let Some(waits) = self.waits.get_mut(name) {
-            waits.remove(&wait);
-            if waits.is_empty() {
-                self.waits.remove(name);
-            }
-        }
+        self.change(name, |known| known.waits.remove(&wait));
     }
 
     /// The next message to deliver, and the wait that takes it.
     pub(super) fn next_match(&self) -> Option<(EventId, &UnreadMail)> {
-        self.waits
-            .iter()
-            .filter_map(|(name, waits)| {
-                let mail = self.unread.get(name)?.front()?;
-                Some((*waits.first()?, mail))
-            })
-            .min_by_key(|(_, mail)| (mail.at, mail.id))
+        let (_, _, name) = self.ready.first()?;
+        let known = self.names.get(name)?;
+        Some((*known.waits.first()?, known.unread.front()?))
     }
 
     /// The message became an event.
     pub(super) fn take(&mut self, name: &MailName, mail: ArrivalId) {
         self.taken.insert(mail);
-        if let Some(unread) = self.unread.get_mut(name) {
-            unread.retain(|known| known.id != mail);
-            if unread.is_empty() {
-                self.unread.remove(name);
-            }
+        if self.known.remove(&mail) {
+            self.change(name, |known| {
+                if known.unread.front().is_some_and(|front| front.id == mail) {
+                    known.unread.pop_front();
+                } else {
+                    known.unread.retain(|other| other.id != mail);
+                }
+            });
         }
     }
 
     /// Open waits that cannot be answered from the window although the store has more.
     pub(super) fn wants(&self) -> Vec<(MailName, Option<ArrivalId>)> {
-        self.waits
-            .keys()
-            .filter(|name| !self.unread.contains_key(*name))
-            .filter_map(|name| self.more.get(name).map(|last| (name.clone(), *last)))
-            .collect()
+        let last = |name| self.names.get(name).and_then(|known| known.last);
+        self.dry.iter().map(|name| (name.clone(), last(name))).collect()
+    }
+
+    /// Whether mail must be read before anything else can be delivered.
+    pub(super) fn is_dry(&self) -> bool {
+        !self.dry.is_empty()
     }
 
     pub(super) fn unread_ids(&self) -> Vec<(MailName, Vec<ArrivalId>)> {
-        self.unread
-            .iter()
-            .map(|(name, mail)| (name.clone(), mail.iter().map(|m| m.id).collect()))
-            .collect()
+        let ids = |known: &Name| known.unread.iter().map(|mail| mail.id).collect();
+        let unread = self.names.iter().filter(|(_, known)| !known.unread.is_empty());
+        unread.map(|(name, known)| (name.clone(), ids(known))).collect()
+    }
+
+    /// Change what is known of a name, and keep `ready` and `dry` true.
+    fn change<T>(&mut self, name: &MailName, change: impl FnOnce(&mut Name) -> T) -> T {
+        let known = self.names.entry(name.clone()).or_default();
+        let result = change(known);
+        let waited = !known.waits.is_empty();
+        let front = known.unread.front().filter(|_| waited).map(|mail| (mail.at, mail.id));
+        if known.ready != front {
+            if let Some((at, id)) = std::mem::replace(&mut known.ready, front) {
+                self.ready.remove(&(at, id, name.clone()));
+            }
+            self.ready.extend(front.map(|(at, id)| (at, id, name.clone())));
+        }
+        if waited && front.is_none() && known.more {
+            self.dry.insert(name.clone());
+        } else {
+            self.dry.remove(name);
+        }
+        if !waited && known.unread.is_empty() && !known.more {
+            self.names.remove(name);
+        }
+        result
+    }
+}
+
+impl Name {
+    fn has_more(&mut self) {
+        self.more = true;
+        self.last = self.unread.back().map(|mail| mail.id);
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Execution {
     status: Option<String>,
     kv: KeyValues,
     cancel: Cancel,
+    /// Children that were asked to stop in their own way, and may still be at it.
+    cancelled_children: BTreeMap<EventId, InstanceId>,
     /// Guids given so far.
     guids: u64,
     /// Activations so far.
@@ -168,6 +170,7 @@ impl Execution {
             status: base.status,
             kv: KeyValues::new(base.kv),
             cancel: Cancel::default(),
+            cancelled_children: BTreeMap::new(),
             guids: 0,
             activations: 0,
             instants: 0,

@@ -39,12 +39,24 @@ impl Execution {
             }
             Some(Comparison::Different) | None => return Err(self.disagree(Some(asked))),
         }
-        let Some(event) = self.replay.pop_front() else { return Err(Refused::Stopped) };
+        let Some(event) = self.replay.pop_front() else {
+            return Err(Refused::Stopped);
+        };
         self.absorb(&event);
-        if event.split && self.replay.is_empty() {
-            self.mode = Mode::Live; // the rest of this activation was never committed
-        }
+        self.go_on_after(&event);
         Ok(event.id)
+    }
+
+    /// After a split the rest of the activation was never committed: it goes live, unless
+    /// the engine ended the execution right there.
+    pub(super) fn go_on_after(&mut self, event: &Event) {
+        match self.replay.front() {
+            None if event.split => self.mode = Mode::Live,
+            Some(next) if event.split && next.kind.role() == Role::End && !next.is_command() => {
+                self.absorb_rest();
+            }
+            None | Some(_) => {}
+        }
     }
 
     /// At the end of a replayed activation: history must have nothing more of it.
@@ -124,8 +136,11 @@ impl Execution {
             | EventKind::TimerCancelled { source }
             | EventKind::MailUnsubscribed { source }
             | EventKind::SubOrchestrationCompleted { source, .. }
-            | EventKind::SubOrchestrationFailed { source, .. }
-            | EventKind::SubOrchestrationCancelRequested { source, .. } => self.close(*source),
+            | EventKind::SubOrchestrationFailed { source, .. } => self.close(*source),
+            EventKind::SubOrchestrationCancelRequested { source, instance } => {
+                self.close(*source);
+                self.cancelled_children.insert(*source, instance.clone());
+            }
             EventKind::OrchestrationChained { .. } => {}
             EventKind::CustomStatusUpdated { status } => self.status.clone_from(status),
             EventKind::KeyValueSet { key, value } => {

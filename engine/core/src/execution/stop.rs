@@ -2,7 +2,7 @@
 //! its code. Not here: code that returns or throws by itself (`calls`).
 
 use super::admit::Admitted;
-use super::{Activation, Execution};
+use super::{Activation, Execution, OpenLeaf};
 use crate::{Arrival, ArrivalBody, EventId, EventKind, ExecutionId, Failure, TimeMs};
 
 impl Execution {
@@ -10,6 +10,7 @@ impl Execution {
     /// execution fails. Call it after [`begin_turn`](Self::begin_turn), then finish the turn.
     pub fn fail_without_code(&mut self, failure: Failure) {
         let at = self.current.arrivals.iter().map(|arrival| arrival.at).max();
+        let failure = failure.with_few_causes();
         let kind = EventKind::OrchestrationFailed { failure, by_engine: true };
         self.end_without_code(kind, at.unwrap_or(self.recorded.1));
     }
@@ -50,14 +51,23 @@ impl Execution {
         self.now = self.now.max(at);
         self.write(started.clone());
         self.now = self.now.max(cancelled_at);
-        let failure = Failure::cancelled(&reason);
         self.write(EventKind::OrchestrationCancelRequested {
-            reason,
+            reason: reason.clone(),
             from_parent,
             unstarted: true,
         });
-        self.write(EventKind::OrchestrationFailed { failure, by_engine: true });
+        self.end_unstarted(&reason);
         true
+    }
+
+    /// Nothing follows a cancel that came before the first turn but the end, if it is not
+    /// recorded already.
+    pub(super) fn end_unstarted(&mut self, reason: &str) -> Admitted {
+        if self.replay.is_empty() {
+            let failure = Failure::cancelled(reason);
+            self.write(EventKind::OrchestrationFailed { failure, by_engine: true });
+        }
+        Admitted::Quiet
     }
 
     /// Take over what history holds, and end.
@@ -66,6 +76,7 @@ impl Execution {
         if self.ended {
             return;
         }
+        self.forget_unwritten();
         self.now = self.now.max(at);
         for arrival in std::mem::take(&mut self.current.arrivals) {
             self.consume(arrival.origin);
@@ -75,6 +86,23 @@ impl Execution {
             }
         }
         self.write(end);
+    }
+
+    /// The rest of a split turn was never committed. A cold copy would not have it.
+    fn forget_unwritten(&mut self) {
+        let rest = std::mem::take(&mut self.tail);
+        let Some(first) = rest.first().map(|event| event.id) else {
+            return;
+        };
+        for event in rest {
+            if let EventKind::SubOrchestrationCancelRequested { source, instance } = event.kind {
+                self.cancelled_children.remove(&source);
+                self.open.insert(source, OpenLeaf::Child { name: String::new(), instance });
+            }
+        }
+        self.open.split_off(&first);
+        self.next_event = first;
+        self.current.bytes = 0;
     }
 
     /// The first event, of what the start says and this turn brings along.

@@ -54,7 +54,12 @@ impl Node {
         };
         match self {
             Self::Open(_) | Self::Done(_) => return,
-            Self::Race(children) => children[*branch].settle(rest, outcome, losers),
+            Self::Race(children) => {
+                children[*branch].settle(rest, outcome, losers);
+                if !matches!(children[*branch], Self::Done(_)) {
+                    return;
+                }
+            }
             Self::All { children, open } => {
                 children[*branch].settle(rest, outcome, losers);
                 *open -= usize::from(matches!(children[*branch], Self::Done(_)));
@@ -122,6 +127,7 @@ impl Execution {
             return Err(invalid("an await is pending already"));
         }
         self.check_tree(&tree, 0)?;
+        let before = self.next_event;
         let mut paths = BTreeMap::new();
         let mut losers = BTreeSet::new();
         let root = self.schedule_node(tree, &mut Vec::new(), &mut paths, &mut losers)?;
@@ -131,7 +137,9 @@ impl Execution {
         }
         let mut tree = Tree { root, paths };
         if let Some(settled) = tree.outcome() {
-            self.count_instant()?;
+            if self.next_event == before {
+                self.count_instant()?;
+            }
             return Ok(Awaited::Ready(settled));
         }
         self.awaited = Some(tree);
@@ -167,7 +175,7 @@ impl Execution {
         let is_race = matches!(tree, Await::Race(_));
         let branches = match tree {
             Await::Leaf(leaf) => {
-                return Ok(match self.schedule(leaf)? {
+                return Ok(match self.schedule_checked(leaf)? {
                     Scheduled::Ready(value) => Node::Done(Ok(value)),
                     Scheduled::Pending(event) => {
                         paths.insert(event, path.clone());

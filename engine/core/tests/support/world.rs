@@ -16,6 +16,8 @@ pub(crate) struct Run {
     pub(crate) turns: Vec<TurnEnd>,
     pub(crate) end: Option<End>,
     pub(crate) cancels: usize,
+    /// Arrivals of the first turn.
+    pub(crate) first: usize,
     pub(crate) dropped: usize,
 }
 
@@ -162,7 +164,15 @@ impl<'p> World<'p> {
 pub(crate) fn live(program: &Program, numbers: &[u32], limits: &Limits) -> Run {
     let mut dice = Dice::new(numbers);
     let mut world = World::new(program, limits);
-    world.turn(vec![start()]);
+    let mut first = vec![start()];
+    if dice.roll(15) == 0 {
+        // Cancelled before the first turn: no code runs.
+        let body = ArrivalBody::Cancel { reason: "early".into(), from_parent: false };
+        first.push(Arrival { origin: Origin::Inbox(ArrivalId(u64::MAX)), at: TimeMs(101), body });
+        world.run.cancels += 1;
+    }
+    world.run.first = first.len();
+    world.turn(first);
     let mut clock = 100;
     let mut next_id = 1;
     let mut asked: BTreeSet<EventId> = BTreeSet::new();
@@ -196,6 +206,9 @@ fn next_body(run: &Run, asked: &mut BTreeSet<EventId>, dice: &mut Dice) -> Arriv
         })
         .collect();
     let kind = dice.roll(20);
+    if kind == 0 && dice.roll(5) == 0 {
+        return ArrivalBody::Terminate { reason: "now".into() };
+    }
     if kind == 0 {
         return ArrivalBody::Cancel { reason: "stop".into(), from_parent: dice.roll(3) == 0 };
     }
