@@ -1,1 +1,31 @@
-//! The SQLite provider.
+//! The SQLite provider: [`SqliteProvider`], a store of runs in a file or in memory.
+//!
+//! Two layers. `store` is synchronous: plain functions on a transaction, one file per
+//! responsibility, no thread and no clock. Around it a thin asynchronous shell: `batcher`
+//! gathers writes, `batch` runs them in one transaction with a savepoint each, `shell` reads,
+//! `wake` and `waiting` announce, `writer` and `liveness` share the file with other
+//! processes. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
+//!
+//! Not here: what turns mean (`duroxide-core`), who asks for them (`duroxide-runtime`).
+
+mod batch;
+mod batcher;
+mod clock;
+mod connection;
+mod error;
+mod inspect;
+mod liveness;
+mod options;
+mod provider;
+mod shell;
+mod stats;
+mod store;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod wake;
+mod writer;
+
+pub use options::{BeforeCommit, Durability, SqliteOptions};
+pub use provider::SqliteProvider;
+pub use stats::Stats;

@@ -1,0 +1,118 @@
+//! Opening SQLite: files, folders, pragmas, the schema. What was asked of SQLite is read
+//! back: an option that did not take is an error, not a surprise at the next power cut.
+
+use crate::error::{Result, StoreError};
+use crate::options::{Durability, Location, Mode};
+use crate::store::schema;
+use rusqlite::{Connection, OpenFlags};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// Writers queue at the lock file; this is only for strangers, such as `sqlite3` on the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements kept prepared: more than there are.
+const STATEMENTS: usize = 256;
+/// A small log that is overwritten is faster than a long one.
+const LOG_PAGES: u32 = 1_000;
+
+/// The location with its one true path, by which every process names the files beside the
+/// database, whatever links lead there. Creates the folder if it may.
+pub(crate) fn resolve(location: Location) -> Result<Location> {
+    let (path, mode) = match location {
+        Location::Memory => return Ok(Location::Memory),
+        Location::File { path, mode } => (path, mode),
+    };
+    let failed = |error| StoreError::of_io("its path", &error);
+    if path.exists() {
+        return Ok(Location::File { path: path.canonicalize().map_err(failed)?, mode });
+    }
+    match mode {
+        Mode::Create => {}
+        Mode::Write | Mode::Read => {
+            return Err(StoreError::Unusable("the file does not exist".to_owned()));
+        }
+    }
+    let path = std::path::absolute(&path).map_err(failed)?;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(StoreError::Unusable("it names no file".to_owned()));
+    };
+    fs::create_dir_all(folder).map_err(failed)?;
+    Ok(Location::File { path: folder.canonicalize().map_err(failed)?.join(name), mode })
+}
+
+/// The store's writing connection, with its schema in place.
+pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result<Connection> {
+    let connection = match location {
+        Location::Memory => Connection::open_in_memory()?,
+        Location::File { path, mode } => open_file(path, *mode)?,
+    };
+    prepare(&connection)?;
+    match location {
+        Location::Memory => schema::migrate(&connection)?,
+        Location::File { mode: Mode::Read, .. } => {
+            if schema::check(&connection)? == 0 {
+                return Err(StoreError::Unusable("the store is empty".to_owned()));
+            }
+        }
+        Location::File { .. } => {
+            let mode: String =
+                connection
+                    .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            expect("journal_mode", &mode, "wal")?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+            synchronous(&connection, durability)?;
+            schema::migrate(&connection)?;
+        }
+    }
+    Ok(connection)
+}
+
+/// A connection for reading. The store exists.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
+    let connection = open_file(path, Mode::Write).or_else(|_| open_file(path, Mode::Read))?;
+    prepare(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// What COMMIT waits for.
+pub(crate) fn synchronous(connection: &Connection, durability: Durability) -> Result<()> {
+    let (level, number) = match durability {
+        Durability::Full => ("FULL", 2),
+        Durability::Process => ("NORMAL", 1),
+    };
+    connection.pragma_update(None, "synchronous", level)?;
+    let found: u8 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    expect("synchronous", &found, &number)
+}
+
+fn expect<T: PartialEq<U> + ToString, U: ToString + ?Sized>(
+    what: &str,
+    found: &T,
+    wanted: &U,
+) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let (found, wanted) = (found.to_string(), wanted.to_string());
+    Err(StoreError::Unusable(format!("{what} is `{found}` after it was set to `{wanted}`")))
+}
+
+fn open_file(path: &Path, mode: Mode) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | match mode {
+            Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Mode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+    Ok(Connection::open_with_flags(path, flags)?)
+}
+
+fn prepare(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What clients ask: applied once per request id.
+
+use super::instances::{self, InstanceRow, NewInstance};
+use super::sql::{Id, Sql, id};
+use super::{Tx, quarantine};
+use crate::error::{Result, StoreError};
+use duroxide_core::{ArrivalBody, Payload};
+use duroxide_provider::{Submission, Submit, Submitted};
+
+/// How long a request is remembered, in ms: well beyond any caller's retries.
+const REMEMBERED: u64 = 15 * 60 * 1_000;
+/// Forgotten requests that one submit clears away: more than it adds.
+const PRUNED: u8 = 4;
+
+/// See [`Provider::submit`](duroxide_provider::Provider::submit).
+pub(crate) fn submit(tx: &Tx<'_>, request: &Submit) -> Result<Submitted> {
+    let request_id = id(request.request.0);
+    if let Some(answer) = remembered(tx, request_id)? {
+        return Ok(answer);
+    }
+    let answer = match &request.what {
+        Submission::Start { name, version, input, headers } => {
+            check_size(tx, "the input", input)?;
+            check_text("an instance id", request.key.id.as_str(), tx.limits.instance_id_bytes)?;
+            check_text("the name of an orchestration", name, tx.limits.name_bytes)?;
+            let version = version.as_deref();
+            let key = &request.key;
+            let new = NewInstance { key, name, version, input, headers, parent: None };
+            if instances::create(tx, new)? { Submitted::Created } else { Submitted::AlreadyExists }
+        }
+        Submission::Mail { mailbox, data } => {
+            check_size(tx, "the data", data)?;
+            check_text("the name of a mailbox", &mailbox.name, tx.limits.name_bytes)?;
+            let (channel, name) = (mailbox.channel, mailbox.name.clone());
+            send(tx, request, &ArrivalBody::Mail { channel, name, data: data.clone() })?
+        }
+        Submission::Cancel { reason } => {
+            let reason = reason.clone();
+            send(tx, request, &ArrivalBody::Cancel { reason, from_parent: false })?
+        }
+        Submission::Terminate { reason } => {
+            send(tx, request, &ArrivalBody::Terminate { reason: reason.clone() })?
+        }
+    };
+    if answer != Submitted::NotFound {
+        remember(tx, request_id, answer)?;
+    }
+    Ok(answer)
+}
+
+fn check_size(tx: &Tx<'_>, what: &str, payload: &Payload) -> Result<()> {
+    let limit = tx.limits.payload_bytes;
+    if payload.len() > limit {
+        let size = payload.len();
+        return Err(StoreError::Invalid(format!("{what} has {size} bytes, the limit is {limit}")));
+    }
+    Ok(())
+}
+
+fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
+    let size = text.len();
+    if size == 0 || size > limit {
+        return Err(StoreError::Invalid(format!("{what} has 1 to {limit} bytes, not {size}")));
+    }
+    Ok(())
+}
+
+fn send(tx: &Tx<'_>, request: &Submit, body: &ArrivalBody) -> Result<Submitted> {
+    let row = InstanceRow::find(tx.sql, &request.key)?;
+    let Some(row) = row else {
+        tx.dropped();
+        return Ok(Submitted::NotFound);
+    };
+    if !row.running {
+        tx.dropped();
+        return Ok(Submitted::Ended);
+    }
+    quarantine::stop_one(tx, row.incarnation, body)?;
+    Ok(Submitted::Accepted)
+}
+
+fn remembered(tx: &Tx<'_>, request: Id) -> Result<Option<Submitted>> {
+    let code = tx.sql.one("SELECT answer FROM requests WHERE request = ?1", [request], |row| {
+        row.get::<_, u8>(0)
+    })?;
+    Ok(code.and_then(|code| {
+        [Submitted::Created, Submitted::AlreadyExists, Submitted::Accepted, Submitted::Ended]
+            .into_iter()
+            .find(|answer| *answer as u8 == code)
+    }))
+}
+
+fn remember(tx: &Tx<'_>, request: Id, answer: Submitted) -> Result<()> {
+    tx.sql.run(
+        "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?1)
+           AND at < ?2",
+        (PRUNED, tx.now.0.saturating_sub(REMEMBERED)),
+    )?;
+    tx.sql.run(
+        "INSERT INTO requests (id, request, answer, at) VALUES (?1, ?2, ?3, ?4)",
+        (tx.next_number(), request, answer as u8, tx.now.0),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! What can only be seen from inside: transactions that fail below the operations.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use crate::store::Tx;
+use crate::{BeforeCommit, SqliteOptions, SqliteProvider};
+use common::work::start;
+use common::{Folder, env};
+use duroxide_core::Payload;
+use duroxide_provider::{Inspect, Provider, ProviderError, Submission, Submit, Submitted};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::Semaphore;
+
+/// A store whose writer gathers three operations before each batch, once it is told to.
+async fn gathering(folder: &Folder) -> (SqliteProvider, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(1_000));
+    let hook_gate = Arc::clone(&gate);
+    let before_commit: BeforeCommit = Arc::new(move || {
+        let gate = Arc::clone(&hook_gate);
+        Box::pin(async move { gate.acquire().await.unwrap().forget() })
+    });
+    let path = folder.file("store.db").to_str().unwrap().to_owned();
+    let options = SqliteOptions { before_commit: Some(before_commit), ..SqliteOptions::new(path) };
+    (SqliteProvider::open(env().0, options).await.unwrap(), gate)
+}
+
+/// Three submits in one batch.
+async fn together(
+    store: &SqliteProvider,
+    gate: &Semaphore,
+    submits: [Submit; 3],
+) -> [Result<Submitted, ProviderError>; 3] {
+    gate.forget_permits(usize::MAX);
+    let let_go = async {
+        tokio::task::yield_now().await;
+        gate.add_permits(1_000);
+    };
+    let [a, b, c] = submits;
+    let (a, b, c, ()) = tokio::join!(store.submit(a), store.submit(b), store.submit(c), let_go);
+    [a, b, c]
+}
+
+fn big(id: &str) -> Submit {
+    let mut submit = start(id);
+    if let Submission::Start { input, .. } = &mut submit.what {
+        *input = Payload::json("1".repeat(4 << 20));
+    }
+    submit
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
+    let folder = Folder::new();
+    let (store, gate) = gathering(&folder).await;
+    {
+        let writer = store.shell.writer.lock().unwrap();
+        let sql = writer.connection().unwrap();
+        sql.pragma_update_and_check(None, "max_page_count", 500, |_| Ok(())).unwrap();
+    }
+    let [a, b, c] = together(&store, &gate, [start("a"), big("b"), start("c")]).await;
+    assert_eq!((a, c), (Ok(Submitted::Created), Ok(Submitted::Created)));
+    assert!(matches!(b, Err(ProviderError::Full { .. })), "got {b:?}");
+    assert_eq!(store.metrics().await.unwrap().instances, 2);
+    assert_eq!(store.counters().redone, 1);
+}
+
+/// COMMIT fails so many times from now on, without having been applied.
+fn fail_commits(store: &SqliteProvider, times: u32) {
+    let left = AtomicU32::new(times);
+    let fails = move || {
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    };
+    let writer = store.shell.writer.lock().unwrap();
+    writer.connection().unwrap().commit_hook(Some(fails)).unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_whose_fate_is_unknown_is_redone_operation_by_operation() {
+    let folder = Folder::new();
+    let (store, gate) = gathering(&folder).await;
+    fail_commits(&store, 1);
+    let answers = together(&store, &gate, [start("a"), start("b"), start("c")]).await;
+    assert_eq!(answers, [Ok(Submitted::Created), Ok(Submitted::Created), Ok(Submitted::Created)]);
+    assert_eq!(store.metrics().await.unwrap().instances, 3);
+}
+
+#[tokio::test]
+async fn what_stays_unknown_is_said_to_be_unknown() {
+    let folder = Folder::new();
+    let (store, gate) = gathering(&folder).await;
+    // The batch, and the first operation's own try.
+    fail_commits(&store, 2);
+    let [a, b, c] = together(&store, &gate, [start("a"), start("b"), start("c")]).await;
+    assert!(matches!(a, Err(ProviderError::Unknown { .. })), "got {a:?}");
+    assert_eq!((b, c), (Ok(Submitted::Created), Ok(Submitted::Created)));
+}
+
+#[tokio::test]
+async fn a_panic_in_an_operation_harms_no_later_one() {
+    let folder = Folder::new();
+    let (store, _) = gathering(&folder).await;
+    let run = |tx: &Tx<'_>, (): &()| {
+        tx.sql.execute("DELETE FROM store", []).unwrap();
+        panic!("a fault of this test")
+    };
+    let broken = store.write::<(), ()>("broken", (), run).await;
+    assert!(matches!(broken, Err(ProviderError::Unknown { .. })), "got {broken:?}");
+    assert_eq!(store.submit(start("a")).await, Ok(Submitted::Created));
+}
+
+/// Everything but reads for operators: statements that turns and activities wait for.
+const HOT: [&str; 16] = [
+    include_str!("store/activities.rs"),
+    include_str!("store/claims.rs"),
+    include_str!("store/commit.rs"),
+    include_str!("store/due.rs"),
+    include_str!("store/effects.rs"),
+    include_str!("store/ends.rs"),
+    include_str!("store/history.rs"),
+    include_str!("store/inbox.rs"),
+    include_str!("store/instances.rs"),
+    include_str!("store/leases.rs"),
+    include_str!("store/nodes.rs"),
+    include_str!("store/quarantine.rs"),
+    include_str!("store/release.rs"),
+    include_str!("store/sessions.rs"),
+    include_str!("store/submit.rs"),
+    include_str!("store/turns.rs"),
+];
+
+fn is_statement(text: &&str) -> bool {
+    ["SELECT ", "UPDATE ", "DELETE "].iter().any(|verb| text.starts_with(verb))
+        && text.contains("WHERE")
+}
+
+#[test]
+fn no_statement_of_the_hot_path_reads_a_table_from_end_to_end() {
+    let sql = rusqlite::Connection::open_in_memory().unwrap();
+    sql.execute_batch(include_str!("store/schema_1.sql")).unwrap();
+    let literals = HOT.iter().flat_map(|file| file.split('"'));
+    let mut looked_at = 0;
+    for statement in literals.filter(is_statement) {
+        looked_at += 1;
+        let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let mut steps = plan.raw_query();
+        while let Some(step) = steps.next().unwrap() {
+            let step: String = step.get(3).unwrap();
+            for table in ["instances", "inbox", "activities", "events", "executions", "kv"] {
+                assert_ne!(step, format!("SCAN {table}"), "{statement}");
+            }
+        }
+    }
+    assert!(looked_at > 50, "only {looked_at} statements were found");
+}
