@@ -4,7 +4,7 @@
 use super::{Current, Execution, OpenLeaf, TurnOutcome};
 use crate::{
     ChildRequest, Commit, End, Event, EventId, EventKind, KvChange, NewActivity, NewStart,
-    NewTimer, Outgoing, StatusChange, TurnNo,
+    NewTimer, Outgoing, Role, StatusChange, TurnNo,
 };
 
 impl Execution {
@@ -71,7 +71,21 @@ impl Execution {
         (events, split)
     }
 
+    /// What an event does beyond being recorded. Arrivals do nothing more.
     fn add_effect(&self, commit: &mut Commit, event: &Event) {
+        match event.kind.role() {
+            Role::Arrival => {}
+            Role::End => commit.end = self.end_of(&event.kind),
+            Role::Command if event.kind.source().is_some() => cancel(commit, event),
+            Role::Command => {
+                self.schedule_work(commit, event);
+                change_state(commit, event);
+            }
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other commands schedule nothing")]
+    fn schedule_work(&self, commit: &mut Commit, event: &Event) {
         let headers = || self.start.headers.clone();
         match &event.kind {
             EventKind::ActivityScheduled { name, input, session, tag } => {
@@ -99,66 +113,21 @@ impl Execution {
                     headers: headers(),
                 });
             }
-            EventKind::ActivityCancelRequested { source } => {
-                // Scheduled and cancelled in one commit: no work row.
-                let dropped = drop_new(&mut commit.activities, |new| new.event == *source);
-                commit.cancelled_activities.extend((!dropped).then_some(*source));
-            }
-            EventKind::TimerCancelled { source } => {
-                let dropped = drop_new(&mut commit.timers, |new| new.event == *source);
-                commit.cancelled_timers.extend((!dropped).then_some(*source));
-            }
-            EventKind::SubOrchestrationCancelRequested { source, instance } => {
-                let dropped = drop_new(&mut commit.starts, |new| new.event == *source);
-                commit.sends.extend((!dropped).then(|| Outgoing {
-                    event: event.id,
-                    to: instance.clone(),
-                    child: *source,
-                    what: ChildRequest::Cancel,
-                }));
-            }
-            EventKind::CustomStatusUpdated { status } => {
-                commit.status = Some(StatusChange { status: status.clone() });
-            }
-            EventKind::KeyValueSet { key, value } => commit.kv.push(KvChange::Set {
-                key: key.clone(),
-                value: value.clone(),
-                at: event.at,
-            }),
-            EventKind::KeyValueCleared { key } => commit.kv.push(
-                key.as_ref().map_or(KvChange::ClearAll, |key| KvChange::Clear { key: key.clone() }),
-            ),
-            EventKind::KeyValuePruned { keys, .. } => {
-                commit.kv.extend(keys.iter().map(|key| KvChange::Clear { key: key.clone() }));
-            }
-            EventKind::OrchestrationCompleted { output } => {
-                commit.end = Some(End::Completed { output: output.clone() });
-            }
-            EventKind::OrchestrationFailed { failure, .. } => {
-                commit.end = Some(End::Failed { failure: failure.clone() });
-            }
-            EventKind::OrchestrationTerminated { reason } => {
-                commit.end = Some(End::Terminated { reason: reason.clone() });
-            }
-            EventKind::OrchestrationContinuedAsNew { input, version } => {
-                commit.end = Some(End::ContinuedAsNew {
-                    input: input.clone(),
-                    version: version.clone(),
-                    headers: headers(),
-                });
-            }
-            EventKind::OrchestrationStarted { .. }
-            | EventKind::OrchestrationCancelRequested { .. }
-            | EventKind::CompatFlagsAdded { .. }
-            | EventKind::ActivityCompleted { .. }
-            | EventKind::ActivityFailed { .. }
-            | EventKind::TimerFired { .. }
-            | EventKind::MailSubscribed { .. }
-            | EventKind::MailDelivered { .. }
-            | EventKind::MailUnsubscribed { .. }
-            | EventKind::SubOrchestrationCompleted { .. }
-            | EventKind::SubOrchestrationFailed { .. } => {}
+            _ => {}
         }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the event's role says that it is an end")]
+    fn end_of(&self, kind: &EventKind) -> Option<End> {
+        Some(match kind.clone() {
+            EventKind::OrchestrationCompleted { output } => End::Completed { output },
+            EventKind::OrchestrationFailed { failure, .. } => End::Failed { failure },
+            EventKind::OrchestrationTerminated { reason } => End::Terminated { reason },
+            EventKind::OrchestrationContinuedAsNew { input, version } => {
+                End::ContinuedAsNew { input, version, headers: self.start.headers.clone() }
+            }
+            _ => return None,
+        })
     }
 
     /// The execution ends: what it still has open ends with it. Activities and timers of
@@ -185,6 +154,40 @@ impl Execution {
                 commit.sends.push(Outgoing { event: end, to, child, what });
             }
         }
+    }
+}
+
+/// What was scheduled and cancelled in one commit leaves no work row.
+fn cancel(commit: &mut Commit, event: &Event) {
+    if let EventKind::ActivityCancelRequested { source } = event.kind {
+        let dropped = drop_new(&mut commit.activities, |new| new.event == source);
+        commit.cancelled_activities.extend((!dropped).then_some(source));
+    } else if let EventKind::TimerCancelled { source } = event.kind {
+        let dropped = drop_new(&mut commit.timers, |new| new.event == source);
+        commit.cancelled_timers.extend((!dropped).then_some(source));
+    } else if let EventKind::SubOrchestrationCancelRequested { source, instance } = &event.kind {
+        let (child, to, what) = (*source, instance.clone(), ChildRequest::Cancel);
+        let dropped = drop_new(&mut commit.starts, |new| new.event == child);
+        commit.sends.extend((!dropped).then_some(Outgoing { event: event.id, to, child, what }));
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "other commands change no state")]
+fn change_state(commit: &mut Commit, event: &Event) {
+    let clear = |key: &String| KvChange::Clear { key: key.clone() };
+    match &event.kind {
+        EventKind::CustomStatusUpdated { status } => {
+            commit.status = Some(StatusChange { status: status.clone() });
+        }
+        EventKind::KeyValueSet { key, value } => {
+            let (key, value) = (key.clone(), value.clone());
+            commit.kv.push(KvChange::Set { key, value, at: event.at });
+        }
+        EventKind::KeyValueCleared { key } => {
+            commit.kv.push(key.as_ref().map_or(KvChange::ClearAll, clear));
+        }
+        EventKind::KeyValuePruned { keys, .. } => commit.kv.extend(keys.iter().map(clear)),
+        _ => {}
     }
 }
 
