@@ -1,0 +1,209 @@
+// Wrong input: each a clear error naming the value, none a crash, nothing lost.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+import {
+  Client,
+  DuroxideError,
+  NotSupportedError,
+  PostgresProvider,
+  Runtime,
+  SqliteProvider,
+  defineActivity,
+  defineOrchestration,
+} from 'duroxide';
+import { folder, started } from './helpers.mjs';
+
+const memory = async (t) => {
+  const provider = await SqliteProvider.inMemory();
+  t.after(() => provider.close());
+  return provider;
+};
+
+const generator = function* () {};
+
+test('a wrong option is refused with its name and the nearest known one', async (t) => {
+  const provider = await memory(t);
+  for (const [options, message] of [
+    [{ logLevl: 'info' }, "new Runtime: unknown option 'logLevl'; did you mean 'logLevel'?"],
+    [{ workerConcurency: 1 }, "new Runtime: unknown option 'workerConcurency'; did you mean 'workerConcurrency'?"],
+    [{ workerConcurrency: '8' }, "new Runtime: option 'workerConcurrency' must be an integer >= 0, not '8'"],
+    [{ workerConcurrency: -1 }, "new Runtime: option 'workerConcurrency' must be an integer >= 0, not -1"],
+    [{ logLevel: 'loud' }, /option 'logLevel' must be one of .*'info'.*, not 'loud'/],
+    [{ metrics: 1 }, "new Runtime: option 'metrics' must be a boolean, not 1"],
+    [{ workerTagFilter: { tag: ['a'] } }, /option 'workerTagFilter' must be .*not an object/],
+    [5, 'new Runtime: the options must be an object, not 5'],
+    [{ dispatcherPollInterval: 1, dispatcherPollIntervalMs: 2 }, /are the same option and differ/],
+  ]) {
+    assert.throws(() => new Runtime(provider, options), { name: 'TypeError', message });
+  }
+  assert.ok(new Runtime(provider, { logLevel: undefined }));
+});
+
+test('a provider that is none is refused', () => {
+  assert.throws(() => new Runtime({}), { name: 'TypeError', message: /new Runtime: the provider/ });
+  assert.throws(() => new Client('sqlite:x'), { name: 'TypeError', message: /new Client: the provider/ });
+});
+
+test('wrong registrations throw at once and name what is wrong', async (t) => {
+  const provider = await memory(t);
+  const runtime = new Runtime(provider, { logLevel: 'error' });
+  runtime.registerActivity('A', () => 1);
+  runtime.registerOrchestration('A', generator);
+  runtime.registerOrchestrationVersioned('A', '1.0.1', generator);
+  for (const [register, message] of [
+    [() => runtime.registerActivity('A', () => 2), /activity 'A' is registered already/],
+    [() => runtime.registerOrchestration('A', generator), /orchestration 'A' version 1\.0\.0 is registered already/],
+    [() => runtime.registerOrchestrationVersioned('A', '1.0.1', generator), /version 1\.0\.1 is registered already/],
+    [() => runtime.registerOrchestrationVersioned('A', '1.0', generator), /must be a semver .* not '1\.0'/],
+    [() => runtime.registerOrchestration('B', async () => {}), /'B' must be a generator function/],
+    [() => runtime.registerOrchestration('B', async function* () {}), /'B' must be a generator function/],
+    [() => runtime.registerOrchestration('B', 5), /'B' must be a function, not number/],
+    [() => runtime.registerActivity('B', null), /'B' must be a function, not null/],
+    [() => runtime.registerActivity('', () => 1), /the name of the activity must be a non-empty string, not ''/],
+    [() => runtime.registerActivity(7, () => 1), /must be a non-empty string, not 7/],
+    [() => runtime.registerActivity('é'.repeat(200), () => 1), /longer than 256 bytes/],
+  ]) {
+    assert.throws(register, { message });
+  }
+  await runtime.start();
+  t.after(() => runtime.shutdown());
+  assert.throws(() => runtime.registerActivity('C', () => 1), { code: 'RUNTIME_STATE', message: /'C' must be registered before start/ });
+  assert.throws(() => runtime.registerOrchestration('C', generator), { code: 'RUNTIME_STATE' });
+  await assert.rejects(runtime.start(), { code: 'RUNTIME_STATE' });
+});
+
+test('a path that cannot be opened is named', async (t) => {
+  const dir = folder(t);
+  writeFileSync(join(dir, 'file'), 'x');
+  for (const path of [join(dir, 'file', 'below', 'a.db'), dir, `sqlite:${join(dir, 'absent.db')}?mode=rw`]) {
+    await assert.rejects(SqliteProvider.open(path), (error) => {
+      const bare = path.replace(/^sqlite:|\?.*$/g, '');
+      assert.ok(error instanceof DuroxideError && error.message.includes(bare), `${path}: ${error.message}`);
+      return true;
+    });
+  }
+  await assert.rejects(SqliteProvider.open('a.db?cache=shared'), /cache=shared/);
+  await assert.rejects(SqliteProvider.open(''), TypeError);
+  await assert.rejects(SqliteProvider.open(join(dir, 'a.db'), { durabilty: 'full' }), /did you mean 'durability'/);
+});
+
+test('missing folders are created', async (t) => {
+  const provider = await SqliteProvider.open(join(folder(t), 'some', 'where', 'a.db'));
+  await provider.close();
+});
+
+test('a file that is no database is refused and left as it is', async (t) => {
+  const path = join(folder(t), 'text.db');
+  const letter = 'this is a letter, not a database '.repeat(100);
+  writeFileSync(path, letter);
+  await assert.rejects(SqliteProvider.open(path), (error) => {
+    assert.match(error.message, /not a database/);
+    assert.ok(error.message.includes(path), error.message);
+    return true;
+  });
+  assert.equal(readFileSync(path, 'utf8'), letter);
+});
+
+test('a store with a newer schema is refused', async (t) => {
+  const path = join(folder(t), 'newer.db');
+  copyFileSync(new URL('fixtures/newer-schema.sqlite', import.meta.url), path);
+  await assert.rejects(SqliteProvider.open(path), (error) => {
+    assert.equal(error.code, 'STORE_NEWER_SCHEMA');
+    assert.match(error.message, /schema version 999.*upgrade/);
+    return true;
+  });
+});
+
+test('a closed provider refuses calls with a clear error', async (t) => {
+  const provider = await SqliteProvider.open(join(folder(t), 'a.db'));
+  const client = new Client(provider);
+  await provider.close();
+  await assert.rejects(client.startOrchestration('i', 'X'), { code: 'STORE_UNUSABLE' });
+  await assert.rejects(new Runtime(provider, { logLevel: 'off' }).start(), { code: 'STORE_UNUSABLE' });
+});
+
+test('wrong arguments of a client are refused with the call’s name', async (t) => {
+  const { client } = await started(t, { orchestrations: { Main: generator } });
+  const cycle = {};
+  cycle.self = cycle;
+  for (const [call, message] of [
+    [() => client.startOrchestration('', 'Main'), /client\.startOrchestration: the instance id/],
+    [() => client.startOrchestration('i', ''), /client\.startOrchestration: the orchestration name/],
+    [() => client.startOrchestration('i', 'Main', 10n), /client\.startOrchestration\('i'\): .*BigInt/],
+    [() => client.startOrchestration('i', 'Main', cycle), /client\.startOrchestration\('i'\): .*circular/],
+    [() => client.raiseEvent('i', 'e', cycle), /client\.raiseEvent\('i', 'e'\)/],
+    [() => client.startOrchestration('i', 'Main', 1, { ifExist: 'error' }), /did you mean 'ifExists'/],
+    [() => client.startOrchestrationVersioned('i', 'Main', 1, 'one'), /`one` is not a semantic version/],
+    [() => client.startOrchestration('a::sub::1', 'Main'), /a::sub::1/],
+    [() => client.waitForOrchestration('i', 'soon'), /the time-out must be .*not 'soon'/],
+    [() => client.listInstancesByStatus('Done'), /the status must be one of/],
+  ]) {
+    await assert.rejects(call(), { message });
+  }
+  assert.deepEqual(await client.listAllInstances(), []);
+});
+
+test('what is not in this build yet says so, naming the call', async (t) => {
+  const { client } = await started(t, {
+    orchestrations: {
+      Main: function* (ctx) {
+        return yield ctx.scheduleActivityWithRetry('A', 1, { maxAttempts: 3 });
+      },
+    },
+  });
+  const provider = await memory(t);
+  await assert.rejects(PostgresProvider.connect('postgresql://u:secret@h/d'), (error) => {
+    return error instanceof NotSupportedError && /PostgresProvider\.connect/.test(error.message) && !/secret/.test(error.message);
+  });
+  await assert.rejects(PostgresProvider.connectWithSchema('postgresql://h/d', 's'), NotSupportedError);
+  await assert.rejects(provider.backup('x'), NotSupportedError);
+  assert.throws(() => defineActivity('A', () => 1), NotSupportedError);
+  assert.throws(() => defineOrchestration('A', generator), NotSupportedError);
+  const ended = await client.run('Main');
+  assert.match(ended.error, /ctx\.scheduleActivityWithRetry is not supported/);
+});
+
+test('an instance with a bad input fails alone', async (t) => {
+  const { client } = await started(t, {
+    activities: { Echo: (ctx, x) => x },
+    orchestrations: {
+      Main: function* (ctx, input) {
+        return yield ctx.scheduleActivity('Echo', input.name.first);
+      },
+    },
+  });
+  await client.startOrchestration('bad', 'Main', null);
+  await client.startOrchestration('good', 'Main', { name: { first: 'Ada' } });
+  assert.equal((await client.waitForOrchestration('bad')).status, 'Failed');
+  assert.equal((await client.waitForOrchestration('good')).output, 'Ada');
+});
+
+test('nothing is ever written to stdout', (t) => {
+  const db = join(folder(t), 'a.db');
+  const code = `
+    const { SqliteProvider, Client, Runtime } = require('duroxide');
+    (async () => {
+      const provider = await SqliteProvider.open(${JSON.stringify(db)});
+      const runtime = new Runtime(provider, { logLevel: 'trace' });
+      runtime.registerActivity('A', (ctx) => { ctx.traceInfo('from the activity'); });
+      runtime.registerOrchestration('O', function* (ctx) {
+        ctx.scheduleTimer(1);
+        ctx.traceInfo('from the orchestration');
+        yield ctx.scheduleActivity('A');
+      });
+      await runtime.start();
+      const client = new Client(provider);
+      await client.startOrchestration('i', 'O');
+      await client.waitForOrchestration('i');
+      await runtime.shutdown();
+    })();`;
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const run = spawnSync(process.execPath, ['-e', code], { cwd: root, encoding: 'utf8', timeout: 60_000 });
+  assert.deepEqual([run.status, run.stdout], [0, '']);
+  for (const said of [/from the activity/, /from the orchestration/, /WARN .*ctx\.scheduleTimer/]) assert.match(run.stderr, said);
+  assert.equal(run.stderr.match(/from the orchestration/g).length, 1);
+});

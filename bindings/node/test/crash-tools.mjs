@@ -1,0 +1,95 @@
+// Starts, watches and kills the processes of the crash tests and of the demonstration.
+import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('ten-steps.mjs', import.meta.url));
+
+/** A write that takes so long waits for somebody who does not go on. */
+const STUCK_MS = 250;
+
+/** A process that runs steps, and what it has told so far. */
+export class Worker {
+  /** With `passes`, a file of its own, its steps hold the thread; see `ten-steps.mjs`. */
+  constructor(file, options = {}, passes = undefined) {
+    this.passes = passes;
+    if (passes !== undefined) writeFileSync(passes, '0');
+    const args = [file, JSON.stringify(options)].concat(passes ?? []);
+    this.born = performance.now();
+    this.told = [];
+    this.listeners = new Set();
+    this.process = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.ended = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.on('message', (message) => {
+      this.told.push({ ...message, at: performance.now() });
+      for (const listener of this.listeners) listener();
+    });
+    this.process.on('error', () => undefined);
+  }
+
+  get pid() {
+    return this.process.pid;
+  }
+
+  /** The first thing told that is meant; waits for it. */
+  async hears(meant) {
+    for (;;) {
+      const message = this.told.find(meant);
+      if (message) return message;
+      await new Promise((resolve) => {
+        const listener = () => {
+          this.listeners.delete(listener);
+          resolve();
+        };
+        this.listeners.add(listener);
+      });
+    }
+  }
+
+  mark(step) {
+    return this.hears((message) => message.mark === step);
+  }
+
+  /** Lets every step up to this one end. */
+  pass(step) {
+    if (this.passes === undefined) this.process.send({ pass: step });
+    else writeFileSync(this.passes, String(step));
+  }
+
+  marks() {
+    return this.told.filter((message) => message.mark !== undefined);
+  }
+
+  /**
+   * SIGSTOP, but not in the middle of a write: a process that is stopped while it holds the
+   * file's write lock stops every other one too. Known by a write of our own.
+   */
+  async stop(write) {
+    for (;;) {
+      this.process.kill('SIGSTOP');
+      const at = performance.now();
+      const done = write().then(() => true);
+      const stuck = new Promise((resolve) => setTimeout(resolve, STUCK_MS, false));
+      if (await Promise.race([done, stuck])) return at;
+      this.process.kill('SIGCONT');
+      await done;
+    }
+  }
+
+  /** SIGKILL, and wait until the process is gone. */
+  async kill() {
+    this.process.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** How many steps history has recorded, asked of the store. */
+export async function recorded(client, id) {
+  const history = await client.readExecutionHistory(id, 1);
+  return history.filter((event) => event.kind === 'ActivityCompleted').length;
+}
+
+/** Waits, looking as often as it can, until history has recorded so many steps. */
+export async function untilRecorded(client, id, steps) {
+  while ((await recorded(client, id)) < steps) await new Promise(setImmediate);
+}

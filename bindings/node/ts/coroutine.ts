@@ -1,0 +1,204 @@
+// One resident execution: the user's generator and the core's state machine, stepped
+// together on this thread. Not here: settling, replay, what a turn commits: the core's.
+
+import { Descriptor, type Ledger, type Settled } from './descriptors.js';
+import { DuroxideError, type Failure, errorOf, failureOf } from './errors.js';
+import { encode, isThenable } from './json.js';
+import { type NativeExecution, addon } from './native.js';
+import { type Core, type Identity, OrchestrationContext, type TraceLevel } from './orchestration-context.js';
+
+/** The user's function, untyped. @internal */
+export type OrchestrationCode = (ctx: OrchestrationContext, input: unknown) => unknown;
+
+type Activation = { start: unknown } | Settled;
+type Answer = Settled | { refused: Failure } | 'pending' | 'stopped';
+type Step = { next: unknown } | { throw: unknown };
+
+/** Unwinds user code that goes on after its execution is over. */
+class Stopped extends Error {
+  override readonly message = 'this execution of the orchestration is over';
+}
+
+/** @internal */
+export class Coroutine implements Core {
+  readonly ledger: Ledger = new Set();
+  readonly #native: NativeExecution;
+  readonly #identity: Identity;
+  readonly #code: OrchestrationCode;
+  readonly #context: OrchestrationContext;
+  #iterator: Iterator<unknown, unknown, unknown> | undefined;
+  #awaited: Descriptor<unknown> | undefined;
+  #running = false;
+  #stopped = false;
+
+  constructor(native: NativeExecution, identity: Identity, code: OrchestrationCode) {
+    this.#native = native;
+    this.#identity = identity;
+    this.#code = code;
+    this.#context = new OrchestrationContext(identity, this);
+  }
+
+  /** Runs one turn; true when the execution has ended. */
+  runTurn(turn: number): boolean {
+    this.#native.begin(turn);
+    for (let told = this.#native.next(); told !== null; told = this.#native.next()) {
+      this.#activate(JSON.parse(told) as Activation);
+    }
+    return this.#native.finish();
+  }
+
+  /** Drops it without any effect: the generator is not told. */
+  release(): void {
+    this.#stopped = true;
+    this.#iterator = undefined;
+    this.#native.release();
+  }
+
+  ask(call: string, question: (native: NativeExecution) => string): unknown {
+    const answer = JSON.parse(this.read(call, question)) as Answer;
+    if (answer === 'stopped' || answer === 'pending') {
+      this.#stopped = true;
+      throw new Stopped();
+    }
+    if ('ok' in answer) return answer.ok;
+    throw errorOf('refused' in answer ? answer.refused : answer.err);
+  }
+
+  read<T>(call: string, question: (native: NativeExecution) => T): T {
+    if (this.#stopped) throw new Stopped();
+    if (!this.#running) {
+      throw new DuroxideError('OUTSIDE_TURN', `${call} was called outside of the orchestration's own code`);
+    }
+    return question(this.#native);
+  }
+
+  trace(level: TraceLevel, message: string): void {
+    if (this.#stopped || !this.#running || this.#native.isReplaying()) return;
+    const { instanceId, executionId, orchestrationName, orchestrationVersion } = this.#identity;
+    const fields = {
+      instance_id: instanceId,
+      execution_id: executionId,
+      orchestration_name: orchestrationName,
+      orchestration_version: orchestrationVersion,
+    };
+    addon.trace('orchestration', level, JSON.stringify(fields), String(message));
+  }
+
+  #activate(activation: Activation): void {
+    this.#running = true;
+    try {
+      if ('start' in activation) this.#start(activation.start);
+      else this.#run(this.#resume(activation));
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #start(input: unknown): void {
+    let made: unknown;
+    try {
+      made = this.#code(this.#context, input);
+    } catch (thrown) {
+      this.#fail(thrown);
+      return;
+    }
+    if (isThenable(made) || !isIterator(made)) {
+      this.#fail(new TypeError(`orchestration '${this.#identity.orchestrationName}' must return an iterator (use function*)`));
+      return;
+    }
+    this.#iterator = made;
+    this.#run({ next: undefined });
+  }
+
+  /** What the settled descriptor gives to user code. */
+  #resume(settled: Settled): Step {
+    const descriptor = this.#awaited;
+    this.#awaited = undefined;
+    if ('ok' in settled) return { next: descriptor ? descriptor.shape(settled.ok) : settled.ok };
+    return { throw: descriptor ? descriptor.error(settled.err) : errorOf(settled.err) };
+  }
+
+  /** Steps the generator until it suspends, ends or is stopped. */
+  #run(first: Step): void {
+    for (let step: Step | undefined = first; step !== undefined; ) {
+      let result: IteratorResult<unknown, unknown>;
+      try {
+        result = this.#step(step);
+      } catch (thrown) {
+        this.#fail(thrown);
+        return;
+      }
+      if (this.#stopped) return;
+      if (result.done) {
+        this.#complete(result.value);
+        return;
+      }
+      step = this.#yielded(result.value);
+    }
+  }
+
+  #step(step: Step): IteratorResult<unknown, unknown> {
+    const iterator = this.#iterator;
+    if (iterator === undefined) throw new Stopped();
+    if ('next' in step) return iterator.next(step.next);
+    if (iterator.throw) return iterator.throw(step.throw);
+    throw step.throw;
+  }
+
+  /** Hands a yielded descriptor to the core; the next step, or undefined to suspend. */
+  #yielded(value: unknown): Step | undefined {
+    if (!(value instanceof Descriptor)) {
+      const what = isThenable(value) ? 'a Promise' : value === null ? 'null' : `a ${typeof value}`;
+      return { throw: new TypeError(`an orchestration yields descriptors of ctx, not ${what}`) };
+    }
+    const descriptor = value as Descriptor<unknown>;
+    const refusal = descriptor.refusal(this.ledger);
+    if (refusal !== undefined) return { throw: new DuroxideError('DESCRIPTOR', refusal) };
+    descriptor.use();
+    const answer = JSON.parse(this.#native.await(JSON.stringify(descriptor.tree()))) as Answer;
+    if (answer === 'stopped') {
+      this.#stopped = true;
+      return undefined;
+    }
+    this.#awaited = descriptor;
+    if (answer === 'pending') return undefined;
+    return this.#resume('refused' in answer ? { err: answer.refused } : answer);
+  }
+
+  #complete(value: unknown): void {
+    let output: string;
+    try {
+      if (value instanceof Descriptor) {
+        throw new TypeError(`the orchestration returned ${value.call} itself; did you forget yield?`);
+      }
+      output = encode(value, `return value of orchestration '${this.#identity.orchestrationName}'`);
+    } catch (thrown) {
+      this.#fail(thrown);
+      return;
+    }
+    this.#end(() => this.#native.complete(output));
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#stopped || thrown instanceof Stopped) return;
+    this.#end(() => this.#native.fail(JSON.stringify(failureOf(thrown))));
+  }
+
+  #end(say: () => void): void {
+    const forgotten = [...this.ledger].map((descriptor) => descriptor.call);
+    if (forgotten.length > 0) {
+      const calls = [...new Set(forgotten)].join(', ');
+      this.trace('warn', `${forgotten.length} descriptor(s) never yielded, so nothing was scheduled: ${calls}`);
+    }
+    this.#stopped = true;
+    say();
+  }
+}
+
+function isIterator(value: unknown): value is Iterator<unknown, unknown, unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { next?: unknown }).next === 'function'
+  );
+}

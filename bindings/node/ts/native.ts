@@ -1,0 +1,160 @@
+// Loads the native addon, says what it offers, and translates its errors.
+// Not here: anything the user sees.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DuroxideError, InstanceExistsError, InstanceNotFoundError, TimeoutError } from './errors.js';
+
+/** A store, opened. */
+export interface NativeStore {
+  close(): Promise<void>;
+}
+
+/** One execution: the core's state machine. Its methods answer in JSON text. */
+export interface NativeExecution {
+  /** Takes over a turn that was drained. */
+  begin(turn: number): void;
+  /** What to do next: `{"start":…}`, `{"ok":…}`, `{"err":…}`; null when the turn is over. */
+  next(): string | null;
+  /** Gives the turn's commit to the runtime; true when the execution has ended. */
+  finish(): boolean;
+  await(tree: string): string;
+  complete(output: string): void;
+  fail(failure: string): void;
+  setStatus(status: string | null): string;
+  status(): string | null;
+  kvSet(key: string, value: string): string;
+  kvClear(key: string | null): string;
+  kvPrune(before: number): string;
+  kvGet(key: string): string;
+  kvAll(): string;
+  isReplaying(): boolean;
+  /** Drops everything without any effect. */
+  release(): void;
+}
+
+/** The hosts of one Runtime, and its engine. */
+export interface NativeRuntime {
+  start(): Promise<void>;
+  shutdown(timeoutMs: number): Promise<void>;
+  /** Everything that waits for this thread, as a JSON array of jobs. */
+  drain(): string;
+  /** The state machine for a turn that brings its history. */
+  open(turn: number): NativeExecution;
+  /** There is no resident copy for this turn: ask again with the history. */
+  notResident(turn: number): void;
+  /** This turn cannot be run here. */
+  refuse(turn: number, reason: string): void;
+  completeActivity(id: number, output: string): void;
+  failActivity(id: number, failure: string): void;
+  isCancelled(id: number): boolean;
+  metrics(): string | null;
+  /** A client whose mail an activity's result never overtakes; null before the start. */
+  client(): NativeClient | null;
+}
+
+/** Reads and requests on a store. Answers are JSON text. */
+export interface NativeClient {
+  start(id: string, name: string, version: string | null, input: string): Promise<boolean>;
+  raise(id: string, channel: 'Event' | 'Queue', name: string, data: string): Promise<void>;
+  cancel(id: string, reason: string): Promise<void>;
+  terminate(id: string, reason: string): Promise<void>;
+  status(id: string): Promise<string>;
+  waitFor(id: string, timeoutMs: number): Promise<string>;
+  waitForStatusChange(id: string, lastVersion: number, timeoutMs: number): Promise<string | null>;
+  waitForValue(id: string, key: string, timeoutMs: number): Promise<string>;
+  kv(id: string): Promise<string>;
+  metrics(): Promise<string>;
+  depths(): Promise<string>;
+  stats(id: string): Promise<string>;
+  list(status: string | null): Promise<string>;
+  executions(id: string): Promise<string>;
+  info(id: string): Promise<string>;
+  executionInfo(id: string, execution: number): Promise<string>;
+  tree(id: string): Promise<string>;
+  history(id: string, execution: number): Promise<string>;
+  delete(id: string, force: boolean): Promise<string>;
+  deleteMany(selection: string): Promise<string>;
+  prune(selection: string, rule: string): Promise<string>;
+}
+
+/** The addon. */
+export interface Addon {
+  openSqlite(path: string, options: string): Promise<NativeStore>;
+  NativeRuntime: new (store: NativeStore, config: string, wake: () => void) => NativeRuntime;
+  NativeClient: new (store: NativeStore) => NativeClient;
+  trace(target: 'orchestration' | 'activity', level: string, fields: string, message: string): void;
+  initTracing(config: string): void;
+}
+
+function target(): string {
+  const { platform, arch } = process;
+  if (platform === 'linux') {
+    const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+    return `linux-${arch}-${header.glibcVersionRuntime ? 'gnu' : 'musl'}`;
+  }
+  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
+}
+
+function load(): Addon {
+  const name = target();
+  const beside = join(__dirname, '..', `duroxide.${name}.node`);
+  const candidates = existsSync(beside) ? [beside] : [`duroxide-${name}`];
+  for (const candidate of candidates) {
+    try {
+      return require(candidate) as Addon;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === 'MODULE_NOT_FOUND') continue;
+      throw new DuroxideError('NATIVE_ADDON', `the native addon for ${name} does not load: ${(error as Error).message}`);
+    }
+  }
+  throw new DuroxideError(
+    'NATIVE_ADDON',
+    `duroxide has no native addon for this platform (${name}): neither ${beside} nor the package duroxide-${name} exists`,
+  );
+}
+
+export const addon: Addon = load();
+
+/** The result of a native call, or its error as a class of ours. */
+export async function native<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+/** The same for calls that answer at once. */
+export function nativeSync<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+interface Told {
+  code: string;
+  message: string;
+  instance?: string;
+}
+
+function translated(error: unknown): unknown {
+  const told = error instanceof Error ? parsed(error.message) : undefined;
+  if (told === undefined) return error;
+  if (told.code === 'INSTANCE_NOT_FOUND') return new InstanceNotFoundError(told.instance ?? '');
+  if (told.code === 'INSTANCE_EXISTS') return new InstanceExistsError(told.instance ?? '');
+  if (told.code === 'TIMEOUT') return new TimeoutError();
+  return new DuroxideError(told.code, told.message);
+}
+
+function parsed(message: string): Told | undefined {
+  try {
+    const told = JSON.parse(message) as Told;
+    return typeof told === 'object' && told !== null && 'code' in told ? told : undefined;
+  } catch {
+    return undefined;
+  }
+}

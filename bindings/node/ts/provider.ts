@@ -1,0 +1,87 @@
+// Providers: where everything durable is kept. Not here: the store itself.
+
+import { NotSupportedError } from './errors.js';
+import { type NativeStore, addon, native } from './native.js';
+import { argument, checked, count, flag, oneOf, text } from './options.js';
+
+const stores = new WeakMap<Provider, NativeStore>();
+
+/** An opened store; made by the static methods of its subclasses. */
+export abstract class Provider {
+  /** @internal */
+  protected constructor(store: NativeStore) {
+    stores.set(this, store);
+  }
+
+  /** Finishes what is under way and lets go of files and connections. */
+  async close(): Promise<void> {
+    await native(storeOf(this, 'provider.close').close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** The native store behind a provider; anything else is a `TypeError`. @internal */
+export function storeOf(provider: Provider, call: string): NativeStore {
+  const store = provider instanceof Provider ? stores.get(provider) : undefined;
+  if (store === undefined) throw new TypeError(`${call}: the provider must be a SqliteProvider`);
+  return store;
+}
+
+/** How `SqliteProvider.open` keeps a file. */
+export interface SqliteOptions {
+  /** `'full'` (default) survives power loss; `'process'` only the end of the process, and is faster. */
+  durability?: 'full' | 'process' | undefined;
+}
+
+/** Keeps everything in one SQLite file, which several Runtimes and processes may share. */
+export class SqliteProvider extends Provider {
+  /**
+   * Opens `'sqlite:FILE'` or `'FILE'`; creates the file and its folder. A `?mode=rwc|rw|ro|memory`
+   * query and `:memory:` are understood.
+   */
+  static async open(path: string, options?: SqliteOptions): Promise<SqliteProvider> {
+    const call = 'SqliteProvider.open';
+    argument(call, 'the path', path, text);
+    const { durability } = checked<SqliteOptions>(call, options, { durability: oneOf('full', 'process') });
+    return new SqliteProvider(await opened(path, durability ?? 'full'));
+  }
+
+  /** A store of its own in memory, gone when closed. */
+  static async inMemory(): Promise<SqliteProvider> {
+    return new SqliteProvider(await opened(':memory:', 'process'));
+  }
+
+  /** Not in this build yet: throws. */
+  async backup(path: string): Promise<void> {
+    argument('provider.backup', 'the path', path, text);
+    throw new NotSupportedError('provider.backup');
+  }
+}
+
+function opened(path: string, durability: string): Promise<NativeStore> {
+  return native(addon.openSqlite(path, JSON.stringify({ durability })));
+}
+
+/** How `PostgresProvider` connects. */
+export interface PostgresOptions {
+  maxConnections?: number | undefined;
+  acquireTimeoutMs?: number | undefined;
+  ssl?: boolean | undefined;
+}
+
+/** Not in this build yet: connecting throws `NotSupportedError`. */
+export class PostgresProvider extends Provider {
+  static async connect(url: string, options?: PostgresOptions): Promise<PostgresProvider> {
+    argument('PostgresProvider.connect', 'the url', url, text);
+    checked<PostgresOptions>('PostgresProvider.connect', options, { maxConnections: count, acquireTimeoutMs: count, ssl: flag });
+    throw new NotSupportedError('PostgresProvider.connect');
+  }
+
+  static async connectWithSchema(url: string, _schema: string, _options?: PostgresOptions): Promise<PostgresProvider> {
+    argument('PostgresProvider.connectWithSchema', 'the url', url, text);
+    throw new NotSupportedError('PostgresProvider.connectWithSchema');
+  }
+}
