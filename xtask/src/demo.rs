@@ -14,7 +14,7 @@ const APPS: [&str; 2] = ["minimal", "crash"];
 pub(crate) fn run(runner: &mut Runner) -> Result<(), Failure> {
     tools::require_rust(runner)?;
     tools::require_node(runner)?;
-    node::build(runner)?;
+    node::build(runner, "build")?;
     let demo = new_folder(runner)?;
     let package = pack(runner, &demo)?.display().to_string();
     for app in APPS {

@@ -27,11 +27,11 @@ pub(crate) fn install(runner: &mut Runner) -> Result<(), Failure> {
     runner.run("npm packages", npm(&dir, &["ci", "--no-audit", "--no-fund"]))
 }
 
-/// The native addon and the TypeScript.
-pub(crate) fn build(runner: &mut Runner) -> Result<(), Failure> {
+/// The native addon and the TypeScript; `script` is `build` or `build:debug`.
+pub(crate) fn build(runner: &mut Runner, script: &str) -> Result<(), Failure> {
     install(runner)?;
     let dir = package_dir(runner);
-    runner.run("build the Node package", npm(&dir, &["run", "build"]))
+    runner.run("build the Node package", npm(&dir, &["run", script]))
 }
 
 /// The package's linter, or the TypeScript compiler if it has none.

@@ -56,6 +56,8 @@ pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result
             }
         }
         Location::File { .. } => {
+            // Looked at before anything is changed: a file that is not ours stays as it is.
+            schema::check(&connection)?;
             let mode: String =
                 connection
                     .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;

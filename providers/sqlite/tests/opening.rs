@@ -123,8 +123,11 @@ async fn a_database_of_another_application_is_refused() {
     let path = folder.file("other.db");
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE instances (x)").unwrap();
+    drop(other);
+    let before = fs::read(&path).unwrap();
     let message = refusal(open(&text(&path)).await);
     assert!(message.contains("another application"), "{message}");
+    assert_eq!(fs::read(&path).unwrap(), before, "it is left as it was");
 }
 
 #[tokio::test]
@@ -140,7 +143,12 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     open(&text(&path)).await.unwrap().close().await.unwrap();
     let sql = rusqlite::Connection::open(&path).unwrap();
     sql.execute("UPDATE store SET schema_version = 9, min_reader_version = 9", []).unwrap();
+    // As a newer build may have left it: another journal mode, which is not ours to change.
+    sql.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).unwrap();
+    drop(sql);
+    let before = fs::read(&path).unwrap();
     let error = open(&text(&path)).await.unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), before, "it is left as it was");
     assert!(
         matches!(error, ProviderError::NewerSchema { found: 9, known: 1, .. }),
         "got {error:?}"

@@ -77,7 +77,7 @@ fn check_files(files: &[SourceFile]) -> Vec<Finding> {
 
 fn report_core(files: &[SourceFile]) {
     let (lines, code) = (sizes::core_lines(files), sizes::core_code_lines(files));
-    eprintln!("core: {lines} of {} lines, {code} of them code", sizes::CORE_LINES);
+    eprintln!("core: {lines} lines, {code} of {} of code", sizes::CORE_LINES);
 }
 
 /// A path in the repository with `/` on every system.

@@ -7,8 +7,9 @@ use super::source::SourceFile;
 const FILE_LINES: usize = 600;
 /// A file of the core.
 const CORE_FILE_LINES: usize = 300;
-/// The core in all.
-pub(crate) const CORE_LINES: usize = 2500;
+/// The core in all, in lines that are more than comments and white space. The aim is 2 500;
+/// this only keeps it from growing.
+pub(crate) const CORE_LINES: usize = 2750;
 
 /// The rule on one file.
 pub(crate) fn check(file: &SourceFile) -> Option<Finding> {
@@ -24,9 +25,10 @@ pub(crate) fn check(file: &SourceFile) -> Option<Finding> {
 
 /// The rule on the core.
 pub(crate) fn check_core(files: &[SourceFile]) -> Option<Finding> {
-    let lines = core_lines(files);
+    let lines = core_code_lines(files);
     (lines > CORE_LINES).then(|| {
-        Finding::at("engine/core/src", format!("{lines} lines in all, at most {CORE_LINES}"))
+        let what = format!("{lines} lines of code in all, at most {CORE_LINES}");
+        Finding::at("engine/core/src", what)
     })
 }
 
@@ -70,9 +72,9 @@ mod tests {
     #[test]
     fn a_core_that_grew_too_large_is_found() {
         let mut files: Vec<_> =
-            (0..9).map(|n| file(&format!("engine/core/src/{n}.rs"), 270)).collect();
+            (0..11).map(|n| file(&format!("engine/core/src/{n}.rs"), 250)).collect();
         assert!(check_core(&files).is_none());
-        files.push(file("engine/core/src/more.rs", 71));
+        files.push(file("engine/core/src/more.rs", 1));
         assert!(check_core(&files).is_some());
     }
 }

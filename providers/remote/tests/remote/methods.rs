@@ -145,6 +145,18 @@ fn every_method_of_the_provider_answers_as_the_store_does() {
         );
         same!(world, remote, read_mail(ReadMail { incarnation, lease, names: Vec::new(), max: 3 }));
         same!(world, remote, commit_turn(commit(1)));
+        same!(world, remote, submit(submit(3)));
+        same!(world, remote, wait_for_work(wait(Duration::from_millis(5))));
+        assert_eq!(world.network.connections(), 1);
+    });
+}
+
+#[test]
+fn every_method_for_what_is_leased_answers_as_the_store_does() {
+    run(async {
+        let world = World::new().await;
+        let remote = world.client();
+        let (incarnation, lease) = (INCARNATION, LeaseId(u128::MAX));
         same!(
             world,
             remote,
@@ -185,8 +197,6 @@ fn every_method_of_the_provider_answers_as_the_store_does() {
                 delay: Duration::ZERO,
             })
         );
-        same!(world, remote, submit(submit(3)));
-        same!(world, remote, wait_for_work(wait(Duration::from_millis(5))));
         assert_eq!(world.network.connections(), 1);
     });
 }
