@@ -1,0 +1,170 @@
+//! What all hosts of one run share with the driver: time, the trace, the faults still to
+//! come, the orders to the driver, the first failure. Not here: who drives (`world`).
+
+use crate::fault::{Boundary, Counts, Fault, Met};
+use crate::host::Host;
+use crate::plan::Plan;
+use crate::sync::lock;
+use crate::timeline::Timeline;
+use crate::trace::Trace;
+use crate::wrong::Wrong;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What only the driver can carry out, between two steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Take the host down, and up again later. It counts if it met work in flight.
+    Crash { host: String, down: Duration, silent: bool, counts: bool },
+    /// Cut the host off from the store for a while.
+    Cut { host: String, lasting: Duration },
+    /// Hold up what passes between the host and the store for a while.
+    Hold { host: String, lasting: Duration },
+}
+
+/// How often a host came to a point, and what waits there.
+#[derive(Debug, Default)]
+struct Ambush {
+    reached: u64,
+    waiting: BTreeMap<u64, Vec<Fault>>,
+}
+
+/// What is shared.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) plan: Plan,
+    pub(crate) timeline: Arc<Timeline>,
+    pub(crate) trace: Trace,
+    stirs: AtomicU64,
+    steps: AtomicU64,
+    ambushes: Mutex<BTreeMap<String, BTreeMap<Boundary, Ambush>>>,
+    orders: Mutex<Vec<Order>>,
+    counts: Mutex<Counts>,
+    failure: Mutex<Option<Wrong>>,
+    /// The present life of each host.
+    hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    /// Who waits for the answer to which request.
+    callers: Mutex<BTreeMap<[u8; 32], Arc<Host>>>,
+}
+
+impl Stage {
+    /// The stage of a plan.
+    pub(crate) fn new(plan: Plan, keep_trace: bool) -> Arc<Self> {
+        let mut ambushes: BTreeMap<String, BTreeMap<Boundary, Ambush>> = BTreeMap::new();
+        for planned in &plan.faults {
+            let ambush = ambushes.entry(planned.host.clone()).or_default().entry(planned.boundary);
+            ambush.or_default().waiting.entry(planned.nth).or_default().push(planned.fault);
+        }
+        Arc::new(Self {
+            plan,
+            timeline: Arc::default(),
+            trace: Trace::new(keep_trace),
+            stirs: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            ambushes: Mutex::new(ambushes),
+            orders: Mutex::default(),
+            counts: Mutex::default(),
+            failure: Mutex::default(),
+            hosts: Mutex::default(),
+            callers: Mutex::default(),
+        })
+    }
+
+    /// Write an entry to the trace, at the present time.
+    pub(crate) fn record(&self, host: &str, what: &str, detail: &[u8]) {
+        self.trace.record(self.timeline.now(), host, what, detail);
+    }
+
+    /// Something moved: time must not jump before what follows from it is over.
+    pub(crate) fn stir(&self) {
+        self.stirs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something moved.
+    pub(crate) fn stirs(&self) -> u64 {
+        self.stirs.load(Ordering::Relaxed)
+    }
+
+    /// The driver has made another step; gives how many it has made.
+    pub(crate) fn count_step(&self) -> u64 {
+        self.steps.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many steps the driver has made.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// A host has come to a point of its work once more: what strikes it there.
+    pub(crate) fn reach(&self, host: &str, boundary: Boundary) -> Vec<Fault> {
+        let mut ambushes = lock(&self.ambushes);
+        let Some(ambush) = ambushes.get_mut(host).and_then(|points| points.get_mut(&boundary))
+        else {
+            return Vec::new();
+        };
+        ambush.reached += 1;
+        let reached = ambush.reached;
+        ambush.waiting.remove(&reached).unwrap_or_default()
+    }
+
+    /// Tell the driver.
+    pub(crate) fn order(&self, order: Order) {
+        lock(&self.orders).push(order);
+    }
+
+    /// What the driver was told since it last asked.
+    pub(crate) fn take_orders(&self) -> Vec<Order> {
+        std::mem::take(&mut lock(&self.orders))
+    }
+
+    /// Count a fault that was delivered.
+    pub(crate) fn count(&self, host: &str, met: Met) {
+        self.record(host, "fault", met.label().as_bytes());
+        lock(&self.counts).add(met);
+    }
+
+    /// What was counted.
+    pub(crate) fn counts(&self) -> Counts {
+        lock(&self.counts).clone()
+    }
+
+    /// The run has failed; the first reason stays.
+    pub(crate) fn fail(&self, wrong: &Wrong) {
+        lock(&self.failure).get_or_insert_with(|| wrong.clone());
+    }
+
+    /// Why the run has failed, if it has.
+    pub(crate) fn failure(&self) -> Option<Wrong> {
+        lock(&self.failure).clone()
+    }
+
+    /// A host begins a life.
+    pub(crate) fn enter(&self, host: &Arc<Host>) {
+        lock(&self.hosts).insert(host.name().to_owned(), Arc::clone(host));
+    }
+
+    /// The present, or last, life of a host.
+    pub(crate) fn host(&self, name: &str) -> Option<Arc<Host>> {
+        lock(&self.hosts).get(name).cloned()
+    }
+
+    /// Nobody does anything any more.
+    pub(crate) fn clear(&self) {
+        for host in lock(&self.hosts).values() {
+            host.silence();
+        }
+        lock(&self.callers).clear();
+    }
+
+    /// A host calls the store with this request.
+    pub(crate) fn calls(&self, request: [u8; 32], host: &Arc<Host>) {
+        lock(&self.callers).insert(request, Arc::clone(host));
+    }
+
+    /// Who called the store with this request.
+    pub(crate) fn caller(&self, request: [u8; 32]) -> Option<Arc<Host>> {
+        lock(&self.callers).get(&request).cloned()
+    }
+}

@@ -1,0 +1,96 @@
+//! The simulation as a test: it is deterministic, it delivers its faults, it can fail,
+//! and the engine passes it. `DUROXIDE_SIM_SEED=7 cargo test -p duroxide-sim` replays one
+//! seed; `cargo xtask sim run --seeds 500` runs many.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are outside of them")]
+
+use duroxide_sim::{Counts, Met, Plan, Seeds, cli, run, run_in_children};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_duroxide-sim");
+
+fn program(args: &[&str]) -> (bool, String) {
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    let output = Command::new(PROGRAM).args(args).current_dir(directory).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn processes() -> u64 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
+}
+
+#[test]
+fn a_first_two_processes_with_one_seed_print_one_trace_hash() {
+    for seed in ["3", "4"] {
+        let (passed, first) = program(&["run", "--seed", seed]);
+        let (_, second) = program(&["run", "--seed", seed]);
+        assert!(passed, "{first}");
+        assert!(first.contains("trace hash"), "{first}");
+        assert_eq!(first, second);
+    }
+}
+
+#[test]
+fn a_hundred_seeds_pass_with_a_hundred_hashes_and_every_kind_of_fault() {
+    let seeds = Seeds { first: 1_000, count: 100 };
+    let summary = run_in_children(Path::new(PROGRAM), seeds, processes()).unwrap();
+    for outcome in summary.failed() {
+        println!("{}", cli::tell(outcome, &Plan::draw(outcome.seed)).unwrap());
+    }
+    println!("{summary}");
+    assert_eq!(summary.failed().count(), 0, "the seeds above failed");
+    assert_eq!(summary.problems(), Vec::<String>::new());
+    let hashes: BTreeSet<_> = summary.outcomes.values().map(|outcome| &outcome.hash).collect();
+    assert_eq!(hashes.len(), 100);
+    for met in Met::ALL {
+        assert!(summary.counts().of(met) > 0, "{met:?} never met work in flight");
+    }
+    for outcome in summary.outcomes.values() {
+        assert!(outcome.compared > 0, "seed {}: nothing was compared", outcome.seed);
+    }
+}
+
+#[test]
+fn the_seed_of_the_environment_passes() {
+    let seed = std::env::var("DUROXIDE_SIM_SEED").map_or(5, |seed| seed.parse().unwrap());
+    let plan = Plan::draw(seed);
+    let outcome = run(&plan);
+    let told = cli::tell(&outcome, &plan).unwrap();
+    println!("{told}");
+    assert_eq!(outcome.failure, None, "{told}");
+}
+
+#[test]
+fn a_world_without_faults_counts_none_and_repeats_nothing() {
+    let outcome = run(&Plan::draw(6).calm());
+    assert_eq!(outcome.failure, None);
+    assert_eq!(outcome.counts, Counts::default());
+    assert_eq!(outcome.repeated, 0);
+}
+
+#[test]
+fn one_changed_byte_in_one_result_changes_the_hash() {
+    let plan = Plan::draw(6);
+    let mut changed = plan.clone();
+    // What this step gives back is thrown away: nothing else depends on it.
+    changed.flip = Some("order-3/pick-2".to_owned());
+    let (one, other) = (run(&plan), run(&changed));
+    assert_eq!((&one.failure, &other.failure), (&None, &None));
+    assert_eq!(one.entries, other.entries);
+    assert_ne!(one.hash, other.hash);
+}
+
+#[test]
+fn a_failure_names_its_seed_its_plan_and_how_to_see_it_again() {
+    let mut plan = Plan::draw(8);
+    plan.flip = Some("order-2/ship".to_owned());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong.json");
+    std::fs::write(&file, serde_json::to_string(&plan).unwrap()).unwrap();
+    let (passed, told) = program(&["replay", file.to_str().unwrap()]);
+    assert!(!passed, "{told}");
+    for part in ["seed 8 FAILED", "`order-2`", "\"faults\"", "run --seed 8", "replay target/sim"] {
+        assert!(told.contains(part), "{part} is not in: {told}");
+    }
+}
