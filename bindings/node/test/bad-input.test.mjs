@@ -30,8 +30,11 @@ test('a wrong option is refused with its name and the nearest known one', async 
   for (const [options, message] of [
     [{ logLevl: 'info' }, "new Runtime: unknown option 'logLevl'; did you mean 'logLevel'?"],
     [{ workerConcurency: 1 }, "new Runtime: unknown option 'workerConcurency'; did you mean 'workerConcurrency'?"],
-    [{ workerConcurrency: '8' }, "new Runtime: option 'workerConcurrency' must be an integer >= 0, not '8'"],
-    [{ workerConcurrency: -1 }, "new Runtime: option 'workerConcurrency' must be an integer >= 0, not -1"],
+    [{ workerConcurrency: '8' }, "new Runtime: option 'workerConcurrency' must be an integer from 0 to 65536, not '8'"],
+    [{ workerConcurrency: -1 }, "new Runtime: option 'workerConcurrency' must be an integer from 0 to 65536, not -1"],
+    [{ orchestrationConcurrency: 2 ** 40 }, /option 'orchestrationConcurrency' must be an integer from 0 to 65536, not 1099511627776/],
+    [{ maxAttempts: 2 ** 40 }, /option 'maxAttempts' must be an integer from 1 to 4294967295, not 1099511627776/],
+    [{ workerNodeId: 'pod \ud800' }, /option 'workerNodeId' holds half of a surrogate pair: "pod \\ud800"/],
     [{ logLevel: 'loud' }, /option 'logLevel' must be one of .*'info'.*, not 'loud'/],
     [{ metrics: 1 }, "new Runtime: option 'metrics' must be a boolean, not 1"],
     [{ workerTagFilter: { tag: ['a'] } }, /option 'workerTagFilter' must be .*not an object/],
@@ -141,6 +144,8 @@ test('wrong arguments of a client are refused with the call’s name', async (t)
     [() => client.startOrchestration('a::sub::1', 'Main'), /a::sub::1/],
     [() => client.waitForOrchestration('i', 'soon'), /the time-out must be .*not 'soon'/],
     [() => client.listInstancesByStatus('Done'), /the status must be one of/],
+    [() => client.startOrchestration('half \ud83d', 'Main'), /the instance id holds half of a surrogate pair: "half \\ud83d"/],
+    [() => client.deleteInstanceBulk({ completedBefore: 1e300 }), /'completedBefore' must be a time .*not 1e\+300/],
   ]) {
     await assert.rejects(call(), { message });
   }

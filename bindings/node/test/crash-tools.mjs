@@ -19,7 +19,7 @@ export class Worker {
     this.told = [];
     this.listeners = new Set();
     this.process = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.ended = new Promise((resolve) => this.process.once('exit', resolve));
+    this.ended = new Promise((resolve) => this.process.once('exit', (_, signal) => resolve(signal)));
     this.process.on('message', (message) => {
       this.told.push({ ...message, at: performance.now() });
       for (const listener of this.listeners) listener();
@@ -76,10 +76,10 @@ export class Worker {
     }
   }
 
-  /** SIGKILL, and wait until the process is gone. */
+  /** SIGKILL, and wait until the process is gone; gives the signal that ended it. */
   async kill() {
     this.process.kill('SIGKILL');
-    await this.ended;
+    return this.ended;
   }
 }
 

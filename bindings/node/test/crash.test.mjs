@@ -56,7 +56,7 @@ async function survive({ client, workers, start }, plan) {
       await untilRecorded(client, 'steps', step);
       interrupted = step + 1;
     }
-    await worker.kill();
+    assert.equal(await worker.kill(), 'SIGKILL');
     kills[where] += 1;
   }
   return { ended: await client.waitForOrchestration('steps'), tookOver };
@@ -128,7 +128,7 @@ test('a live process with the same code takes over from a dead one', async (t) =
   const two = start();
   await two.hears(({ started }) => started);
   two.pass(STEPS);
-  await one.kill();
+  assert.equal(await one.kill(), 'SIGKILL');
   kills['inside an activity'] += 1;
   const output = await client.waitForOrchestrationTyped('steps');
   assert.deepEqual(output, [one, one, one, one, two, two, two, two, two, two].map(({ pid }) => pid));

@@ -68,6 +68,48 @@ for (const [what, message] of [['text', 'just text'], ['object', '{"code":7}'], 
   });
 }
 
+/** What cannot be told as it is, and what is told of it. */
+const UNTELLABLE = {
+  'half of a surrogate pair': [() => new Error('cut here: \ud83d'), /^cut here: \ufffd$/],
+  'message that throws': [() => Object.defineProperty(new Error(), 'message', { get: () => assert.fail() }), /cannot be read/],
+  'name without text': [() => Object.assign(new Error('x'), { name: Object.create(null) }), /cannot be read/],
+  'revoked proxy': [() => revoked(), /cannot be read/],
+};
+
+function revoked() {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+test('nothing that is thrown can break the process or stop other work', async (t) => {
+  const { client } = await started(t, {
+    options: { workerConcurrency: 1 },
+    activities: {
+      Sync: (ctx, what) => {
+        throw UNTELLABLE[what][0]();
+      },
+      Async: async (ctx, what) => {
+        await null;
+        throw UNTELLABLE[what][0]();
+      },
+    },
+    orchestrations: {
+      Main: function* (ctx, [activity, what]) {
+        if (activity !== null) yield ctx.scheduleActivity(activity, what);
+        throw UNTELLABLE[what][0]();
+      },
+    },
+  });
+  for (const [what, [, told]] of Object.entries(UNTELLABLE)) {
+    for (const from of ['Sync', 'Async', null]) {
+      const ended = await client.run('Main', [from, what]);
+      assert.equal(ended.status, 'Failed', `${what}, ${from}`);
+      assert.match(ended.error, told, `${what}, ${from}`);
+    }
+  }
+});
+
 test('a failure that nobody catches fails the run with its details and stack', async (t) => {
   const { client } = await started(t, {
     activities,
@@ -116,7 +158,9 @@ test('yielding a descriptor twice throws, and so does yielding anything else', a
     const problems = [];
     const once = ctx.scheduleActivity('Echo', 1);
     yield once;
-    for (const wrong of [once, ctx.all([once]), 5, null, Promise.resolve(1)]) {
+    const shared = ctx.scheduleActivity('Echo', 2);
+    const twice = ctx.all([ctx.race(shared), ctx.race(shared)]);
+    for (const wrong of [once, ctx.all([once]), twice, 5, null, undefined, Promise.resolve(1), revoked()]) {
       try {
         yield wrong;
       } catch (error) {
@@ -128,9 +172,12 @@ test('yielding a descriptor twice throws, and so does yielding anything else', a
   assert.deepEqual(ended.output, [
     'ctx.scheduleActivity was yielded already; a descriptor acts once',
     'ctx.scheduleActivity was yielded already; a descriptor acts once',
+    'ctx.scheduleActivity stands twice in what was yielded; a descriptor acts once',
     'an orchestration yields descriptors of ctx, not a number',
     'an orchestration yields descriptors of ctx, not null',
+    'an orchestration yields descriptors of ctx, not undefined',
     'an orchestration yields descriptors of ctx, not a Promise',
+    'an orchestration yields descriptors of ctx, not an object',
   ]);
 });
 
@@ -154,9 +201,44 @@ test('a broken limit throws at the call, and nothing is written', async (t) => {
   assert.equal(ended.status, 'Completed');
 });
 
+test('all and race that stand too deep in each other are refused at the call', async (t) => {
+  const { error, ended } = await caught(t, function* (ctx, input) {
+    let deep = ctx.scheduleActivity('Echo', 1);
+    for (let depth = 0; depth < 50; depth++) deep = depth % 2 ? ctx.all([deep]) : ctx.race(deep);
+    yield deep;
+    ctx.all([deep]);
+  });
+  assert.ok(error instanceof LimitError, String(error));
+  assert.match(error.message, /^ctx\.all: .* 51 deep in each other/);
+  assert.equal(ended.status, 'Completed');
+});
+
+test('a name that is no text is refused at the call', async (t) => {
+  for (const call of [
+    (ctx) => ctx.scheduleActivity('half \ud83d'),
+    (ctx) => ctx.waitForEvent('half \ud83d'),
+    (ctx) => ctx.scheduleActivity('Echo').withTag('half \ud83d'),
+    (ctx) => ctx.setValue('half \ud83d', ''),
+  ]) {
+    const { error } = await caught(t, function* (ctx) {
+      yield call(ctx);
+    });
+    assert.ok(error instanceof TypeError, String(error));
+    assert.match(error.message, /holds half of a surrogate pair: "half \\ud83d"/);
+  }
+});
+
 test('an orchestration that returns no iterator fails saying so', async (t) => {
-  const { client } = await started(t, { orchestrations: { Main: () => 5 } });
+  const { client } = await started(t, {
+    orchestrations: {
+      Main: () => 5,
+      Thenable: () => Object.defineProperty({}, 'then', { get: () => assert.fail('read') }),
+      Empty: () => ({ next: () => undefined }),
+    },
+  });
   assert.match((await client.run('Main')).error, /must return an iterator/);
+  assert.equal((await client.run('Thenable')).error, 'read');
+  assert.match((await client.run('Empty')).error, /must answer \{ done, value \}, not undefined/);
 });
 
 test('an arrow function that calls a generator is an orchestration', async (t) => {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 const { Host } = createRequire(import.meta.url)('../dist/host.js');
 
 /** A host with one orchestration, and what it asked of the addon, in order. */
-function played(code = function* () {}) {
+function played(code = function* () {}, faults = {}) {
   const asked = [];
   const queue = [];
   let opened = 0;
@@ -21,6 +21,7 @@ function played(code = function* () {}) {
       isReplaying: () => false,
       finish: () => false,
       release: () => asked.push(`${name} is released`),
+      ...faults,
     };
   };
   const host = new Host(
@@ -73,6 +74,11 @@ test('an evicted copy is gone, and its generator is not told', () => {
     '2 has no copy',
   ]);
   assert.equal(told, false);
+});
+
+test('a fault of the addon gives the turn back and voids the copy', () => {
+  const { run, turn } = played(waits, { await: () => '{ no JSON' });
+  assert.deepEqual(run(turn(1, true)).map((asked) => asked.replace(/: .*/, '')), ['copy 1 begins 1', 'copy 1 is released', '1 is refused']);
 });
 
 test('code that is not registered here is not guessed', () => {

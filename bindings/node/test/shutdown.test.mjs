@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import { SqliteProvider } from 'duroxide';
+import { Runtime, SqliteProvider } from 'duroxide';
 import { folder, started, until } from './helpers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,6 +15,19 @@ test('an idle Runtime shuts down at once, whatever its time-out', async (t) => {
   await runtime.shutdown(60_000);
   assert.ok(performance.now() - begun < 5_000);
   await runtime.shutdown();
+});
+
+test('a Runtime that is shut down while it starts takes no work', async (t) => {
+  const provider = await SqliteProvider.inMemory();
+  t.after(() => provider.close());
+  const orchestrations = { Main: function* () {} };
+  for (let round = 0; round < 20; round++) {
+    const early = new Runtime(provider, { logLevel: 'error' });
+    early.registerOrchestration('Main', orchestrations.Main);
+    await Promise.all([early.start(), early.shutdown()]);
+  }
+  const { client } = await started(t, { provider, orchestrations });
+  for (let instance = 0; instance < 20; instance++) assert.equal((await client.run('Main')).status, 'Completed');
 });
 
 test('shutdown waits for an activity that ends in time', async (t) => {

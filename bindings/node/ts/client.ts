@@ -3,7 +3,7 @@
 import { InstanceExistsError, OrchestrationError } from './errors.js';
 import { encode } from './json.js';
 import { type NativeClient, addon, native } from './native.js';
-import { anyText, argument, checked, count, either, flag, millis, oneOf, positive, text, texts } from './options.js';
+import { anyText, argument, checked, count, either, flag, millis, moment, oneOf, positive, text, texts } from './options.js';
 import { type Provider, storeOf } from './provider.js';
 
 /** How an instance stands. */
@@ -126,8 +126,8 @@ export interface StartOptions {
 }
 
 const DEFAULT_WAIT = 30_000;
-const FILTER = { instanceIds: texts, completedBefore: millis, limit: positive };
-const PRUNE = { keepLast: count, completedBefore: millis };
+const FILTER = { instanceIds: texts, completedBefore: moment, limit: positive };
+const PRUNE = { keepLast: count, completedBefore: moment };
 
 /** Talks to the instances of one store. */
 export class Client {

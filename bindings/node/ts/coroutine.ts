@@ -1,11 +1,12 @@
 // One resident execution: the user's generator and the core's state machine, stepped
 // together on this thread. Not here: settling, replay, what a turn commits: the core's.
 
+import { types } from 'node:util';
 import { Descriptor, type Ledger, type Settled } from './descriptors.js';
-import { DuroxideError, type Failure, errorOf, failureOf } from './errors.js';
+import { DuroxideError, type Failure, encodeFailure, errorOf, failureOf } from './errors.js';
 import { encode, isThenable } from './json.js';
 import { type NativeExecution, addon } from './native.js';
-import { type Core, type Identity, OrchestrationContext, type TraceLevel } from './orchestration-context.js';
+import { type Core, type Identity, OrchestrationContext, type TraceLevel, traceFields } from './orchestration-context.js';
 
 /** The user's function, untyped. @internal */
 export type OrchestrationCode = (ctx: OrchestrationContext, input: unknown) => unknown;
@@ -74,14 +75,7 @@ export class Coroutine implements Core {
 
   trace(level: TraceLevel, message: string): void {
     if (this.#stopped || !this.#running || this.#native.isReplaying()) return;
-    const { instanceId, executionId, orchestrationName, orchestrationVersion } = this.#identity;
-    const fields = {
-      instance_id: instanceId,
-      execution_id: executionId,
-      orchestration_name: orchestrationName,
-      orchestration_version: orchestrationVersion,
-    };
-    addon.trace('orchestration', level, JSON.stringify(fields), String(message));
+    addon.trace('orchestration', level, JSON.stringify(traceFields(this.#identity)), String(message));
   }
 
   #activate(activation: Activation): void {
@@ -95,18 +89,16 @@ export class Coroutine implements Core {
   }
 
   #start(input: unknown): void {
-    let made: unknown;
     try {
-      made = this.#code(this.#context, input);
+      const made = this.#code(this.#context, input);
+      if (isThenable(made) || !isIterator(made)) {
+        throw new TypeError(`orchestration '${this.#identity.orchestrationName}' must return an iterator (use function*)`);
+      }
+      this.#iterator = made;
     } catch (thrown) {
       this.#fail(thrown);
       return;
     }
-    if (isThenable(made) || !isIterator(made)) {
-      this.#fail(new TypeError(`orchestration '${this.#identity.orchestrationName}' must return an iterator (use function*)`));
-      return;
-    }
-    this.#iterator = made;
     this.#run({ next: undefined });
   }
 
@@ -121,9 +113,9 @@ export class Coroutine implements Core {
   /** Steps the generator until it suspends, ends or is stopped. */
   #run(first: Step): void {
     for (let step: Step | undefined = first; step !== undefined; ) {
-      let result: IteratorResult<unknown, unknown>;
+      let result: { done: boolean; value: unknown };
       try {
-        result = this.#step(step);
+        result = told(this.#step(step));
       } catch (thrown) {
         this.#fail(thrown);
         return;
@@ -137,7 +129,7 @@ export class Coroutine implements Core {
     }
   }
 
-  #step(step: Step): IteratorResult<unknown, unknown> {
+  #step(step: Step): unknown {
     const iterator = this.#iterator;
     if (iterator === undefined) throw new Stopped();
     if ('next' in step) return iterator.next(step.next);
@@ -147,20 +139,18 @@ export class Coroutine implements Core {
 
   /** Hands a yielded descriptor to the core; the next step, or undefined to suspend. */
   #yielded(value: unknown): Step | undefined {
-    if (!(value instanceof Descriptor)) {
-      const what = isThenable(value) ? 'a Promise' : value === null ? 'null' : `a ${typeof value}`;
-      return { throw: new TypeError(`an orchestration yields descriptors of ctx, not ${what}`) };
+    if (!Descriptor.is(value)) {
+      return { throw: new TypeError(`an orchestration yields descriptors of ctx, not ${kindOf(value)}`) };
     }
-    const descriptor = value as Descriptor<unknown>;
-    const refusal = descriptor.refusal(this.ledger);
+    const refusal = value.refusal(this.ledger);
     if (refusal !== undefined) return { throw: new DuroxideError('DESCRIPTOR', refusal) };
-    descriptor.use();
-    const answer = JSON.parse(this.#native.await(JSON.stringify(descriptor.tree()))) as Answer;
+    value.use();
+    const answer = JSON.parse(this.#native.await(JSON.stringify(value.tree()))) as Answer;
     if (answer === 'stopped') {
       this.#stopped = true;
       return undefined;
     }
-    this.#awaited = descriptor;
+    this.#awaited = value;
     if (answer === 'pending') return undefined;
     return this.#resume('refused' in answer ? { err: answer.refused } : answer);
   }
@@ -168,7 +158,7 @@ export class Coroutine implements Core {
   #complete(value: unknown): void {
     let output: string;
     try {
-      if (value instanceof Descriptor) {
+      if (Descriptor.is(value)) {
         throw new TypeError(`the orchestration returned ${value.call} itself; did you forget yield?`);
       }
       output = encode(value, `return value of orchestration '${this.#identity.orchestrationName}'`);
@@ -180,8 +170,9 @@ export class Coroutine implements Core {
   }
 
   #fail(thrown: unknown): void {
-    if (this.#stopped || thrown instanceof Stopped) return;
-    this.#end(() => this.#native.fail(JSON.stringify(failureOf(thrown))));
+    // What unwinds user code after the end is no failure of it.
+    if (this.#stopped) return;
+    this.#end(() => this.#native.fail(encodeFailure(failureOf(thrown))));
   }
 
   #end(say: () => void): void {
@@ -193,6 +184,22 @@ export class Coroutine implements Core {
     this.#stopped = true;
     say();
   }
+}
+
+/** What an iterator's answer says; a hand-made iterator may answer anything. */
+function told(result: unknown): { done: boolean; value: unknown } {
+  if (typeof result !== 'object' || result === null) {
+    throw new TypeError(`the iterator of an orchestration must answer { done, value }, not ${kindOf(result)}`);
+  }
+  const { done, value } = result as IteratorResult<unknown, unknown>;
+  return { done: Boolean(done), value };
+}
+
+/** Names the kind of a value without running any code of its user. */
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (types.isPromise(value)) return 'a Promise';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function isIterator(value: unknown): value is Iterator<unknown, unknown, unknown> {

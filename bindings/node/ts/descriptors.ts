@@ -1,7 +1,8 @@
 // Descriptors: what the scheduling methods return. They act when yielded, once.
 // Not here: how a tree settles, which is the core's business; only how its value looks.
 
-import { type Awaited, type Failure, errorOf } from './errors.js';
+import { type Awaited, type Failure, LimitError, errorOf } from './errors.js';
+import { argument, text } from './options.js';
 
 /** A leaf, `all` or `race`, in the core's words. @internal */
 export type Tree = { Leaf: Leaf } | { All: Tree[] } | { Race: Tree[] };
@@ -34,6 +35,9 @@ export interface RaceResult<T> {
 /** What a helper generator returns: `function* helper(ctx): Durable<string> { … }`. */
 export type Durable<T> = Generator<Descriptor<unknown>, T, unknown>;
 
+/** How deep `all` and `race` may stand in each other. */
+const DEEPEST_NESTING = 50;
+
 /**
  * Something durable to wait for. `yield d` waits for it; `yield* d` does the same and
  * gives TypeScript the exact type of the result.
@@ -53,6 +57,11 @@ export abstract class Descriptor<T> {
     ledger.add(this);
   }
 
+  /** Whether this is one; unlike `instanceof`, runs no code of the value's. @internal */
+  static is(value: unknown): value is Descriptor<unknown> {
+    return typeof value === 'object' && value !== null && #ledger in value;
+  }
+
   *[Symbol.iterator](): Generator<Descriptor<unknown>, T, unknown> {
     return (yield this) as T;
   }
@@ -62,8 +71,10 @@ export abstract class Descriptor<T> {
     throw new TypeError(`${this.call} was not yielded; did you forget yield?`);
   }
 
-  /** Why it cannot be yielded now, if so. @internal */
-  refusal(ledger: Ledger): string | undefined {
+  /** Why it cannot be yielded now, if so; `seen` is what stands with it in one yield. @internal */
+  refusal(ledger: Ledger, seen = new Set<unknown>()): string | undefined {
+    if (seen.has(this)) return `${this.call} stands twice in what was yielded; a descriptor acts once`;
+    seen.add(this);
     if (this.#ledger !== ledger) return `${this.call} belongs to another orchestration`;
     return this.#used ? `${this.call} was yielded already; a descriptor acts once` : undefined;
   }
@@ -74,6 +85,8 @@ export abstract class Descriptor<T> {
     this.#ledger.delete(this);
   }
 
+  /** How many groups stand in each other. @internal */
+  abstract readonly depth: number;
   /** @internal */
   abstract tree(): Tree;
   /** The leaves, depth first, left to right. @internal */
@@ -97,6 +110,7 @@ export type Ledger = Set<Descriptor<unknown>>;
 
 /** A descriptor of one thing. @internal */
 export class LeafDescriptor<T> extends Descriptor<T> {
+  readonly depth = 0;
   protected leaf: Leaf;
 
   constructor(call: string, ledger: Ledger, leaf: Leaf) {
@@ -132,39 +146,40 @@ export class LeafDescriptor<T> extends Descriptor<T> {
 export class ActivityDescriptor<T> extends LeafDescriptor<T> {
   /** Routes the activity to workers that take this tag. Gives the same object. */
   withTag(tag: string): this {
-    if (typeof tag !== 'string' || tag.length === 0) {
-      throw new TypeError(`withTag: the tag must be a non-empty string, not ${String(tag)}`);
-    }
+    argument('withTag', 'the tag', tag, text);
     if (typeof this.leaf === 'object' && 'Activity' in this.leaf) this.leaf.Activity.tag = tag;
     return this;
   }
 }
 
 abstract class Group<T> extends Descriptor<T> {
+  readonly depth: number;
   protected readonly branches: readonly Descriptor<unknown>[];
 
   constructor(call: string, ledger: Ledger, branches: readonly Descriptor<unknown>[]) {
     for (const branch of branches) {
-      if (!(branch instanceof Descriptor)) {
+      if (!Descriptor.is(branch)) {
         throw new TypeError(`${call}: every task must be a descriptor of ctx`);
       }
       if (branch instanceof LeafDescriptor && branch.endsExecution) {
         throw new TypeError(`${call}: ctx.continueAsNew ends the execution, it cannot be one of several tasks`);
       }
     }
+    const depth = 1 + branches.reduce((deepest, branch) => Math.max(deepest, branch.depth), 0);
+    if (depth > DEEPEST_NESTING) {
+      throw new LimitError(`${call}: all and race stand ${depth} deep in each other, at most ${DEEPEST_NESTING} are allowed`);
+    }
     super(call, ledger);
+    this.depth = depth;
     this.branches = [...branches];
   }
 
-  override refusal(ledger: Ledger): string | undefined {
-    const seen = new Set<unknown>();
+  override refusal(ledger: Ledger, seen = new Set<unknown>()): string | undefined {
     for (const branch of this.branches) {
-      const twice = seen.has(branch) ? `${branch.call} stands twice in ${this.call}` : undefined;
-      const refusal = twice ?? branch.refusal(ledger);
+      const refusal = branch.refusal(ledger, seen);
       if (refusal !== undefined) return refusal;
-      seen.add(branch);
     }
-    return super.refusal(ledger);
+    return super.refusal(ledger, seen);
   }
 
   override use(): void {

@@ -190,9 +190,22 @@ function hidden(error: Error, property: string, value: unknown): void {
 
 const DEEPEST_CAUSE = 5;
 
-/** The failure to record for whatever user code threw. @internal */
+/** The failure to record for whatever user code threw; never throws itself. @internal */
 export function failureOf(thrown: unknown): Failure {
-  return described(thrown, DEEPEST_CAUSE);
+  try {
+    return described(thrown, DEEPEST_CAUSE);
+  } catch {
+    // To read it is to run user code: getters, conversions, proxies.
+    return { kind: 'Application', message: 'something was thrown that cannot be read' };
+  }
+}
+
+/**
+ * A failure as JSON text. A message is not to be refused, so half of a surrogate pair, which
+ * no UTF-8 has, is replaced. @internal
+ */
+export function encodeFailure(failure: Failure): string {
+  return JSON.stringify(failure, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value));
 }
 
 function described(thrown: unknown, depth: number): Failure {

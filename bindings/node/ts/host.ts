@@ -4,10 +4,10 @@
 import { ActivityContext, type ActivityFacts } from './activity-context.js';
 import type { Client } from './client.js';
 import { Coroutine, type OrchestrationCode } from './coroutine.js';
-import { type Failure, failureOf } from './errors.js';
+import { type Failure, encodeFailure, failureOf } from './errors.js';
 import { encode, isThenable } from './json.js';
-import type { NativeRuntime } from './native.js';
-import type { Identity } from './orchestration-context.js';
+import { type NativeRuntime, addon } from './native.js';
+import { type Identity, traceFields } from './orchestration-context.js';
 
 /** The user's function, untyped. @internal */
 export type ActivityCode = (ctx: ActivityContext, input: unknown) => unknown;
@@ -77,7 +77,9 @@ export class Host {
     } catch (thrown) {
       // A fault of ours, not of user code: this copy cannot be trusted any more.
       this.#evict(job.resident);
-      native.refuse(job.turn, failureOf(thrown).message);
+      const reason = failureOf(thrown).message;
+      addon.trace('orchestration', 'error', JSON.stringify(traceFields(job)), `a turn could not be run: ${reason}`);
+      native.refuse(job.turn, reason);
     }
   }
 
@@ -111,7 +113,7 @@ export class Host {
       say();
     };
     const failed = (thrown: unknown): void =>
-      settle(() => native.failActivity(job.id, JSON.stringify(activityFailure(thrown, job))));
+      settle(() => native.failActivity(job.id, encodeFailure(activityFailure(thrown, job))));
     const completed = (value: unknown): void => {
       let output: string;
       try {

@@ -9,6 +9,9 @@ export interface Rule {
 
 const rule = (expected: string, holds: (value: unknown) => boolean): Rule => ({ expected, holds });
 
+// The latest time of a `Date`.
+const LATEST = 8.64e15;
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** @internal */
@@ -20,11 +23,18 @@ export const count = rule('an integer >= 0', isCount);
 /** @internal */
 export const positive = rule('an integer >= 1', (v) => isCount(v) && v >= 1);
 /** @internal */
+export const moment = rule('a time in milliseconds from 0 to 8.64e15', (v) => typeof v === 'number' && v >= 0 && v <= LATEST);
+/** @internal */
 export const flag = rule('a boolean', (v) => typeof v === 'boolean');
 /** @internal */
 export const millis = rule('a number of milliseconds >= 0', (v) => typeof v === 'number' && Number.isFinite(v) && v >= 0);
 /** @internal */
-export const texts = rule('an array of strings', (v) => Array.isArray(v) && v.every((e) => typeof e === 'string'));
+export const texts = rule('an array of strings', (v) => Array.isArray(v) && v.every((e) => typeof e === 'string' && e.isWellFormed()));
+
+/** A whole number in these bounds. @internal */
+export function within(least: number, most: number): Rule {
+  return rule(`an integer from ${least} to ${most}`, (v) => isCount(v) && v >= least && v <= most);
+}
 
 /** One of these words. @internal */
 export function oneOf(...words: string[]): Rule {
@@ -63,10 +73,16 @@ export function checked<T extends object>(
   return given;
 }
 
-/** Throws a `TypeError` that names the call, the argument and its value. @internal */
+/**
+ * Throws a `TypeError` that names the call, the argument and its value. No string may hold half
+ * of a surrogate pair: it has no UTF-8, so it would be stored as something else. @internal
+ */
 export function argument(call: string, what: string, value: unknown, must: Rule): void {
   if (!must.holds(value)) {
     throw new TypeError(`${call}: ${what} must be ${must.expected}, not ${shown(value)}`);
+  }
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    throw new TypeError(`${call}: ${what} holds half of a surrogate pair: ${JSON.stringify(value.slice(0, 80))}`);
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import { NotSupportedError } from './errors.js';
 import { encode } from './json.js';
 import type { NativeExecution } from './native.js';
-import { anyText, argument, checked, millis, text } from './options.js';
+import { anyText, argument, checked, moment, text } from './options.js';
 
 /** Where an activity runs. */
 export interface ActivityOptions {
@@ -60,6 +60,16 @@ export interface Identity {
   executionId: number;
   orchestrationName: string;
   orchestrationVersion: string;
+}
+
+/** What the log shows beside a message. @internal */
+export function traceFields(identity: Identity): object {
+  return {
+    instance_id: identity.instanceId,
+    execution_id: identity.executionId,
+    orchestration_name: identity.orchestrationName,
+    orchestration_version: identity.orchestrationVersion,
+  };
 }
 
 const LONGEST_TIMER = Number.MAX_SAFE_INTEGER;
@@ -275,7 +285,7 @@ export class OrchestrationContext {
   /** Removes keys last written at or before a time, and says how many. */
   pruneKvValuesUpdatedBefore(ms: number): number {
     const call = 'ctx.pruneKvValuesUpdatedBefore';
-    argument(call, 'the time', ms, millis);
+    argument(call, 'the time', ms, moment);
     return this.#core.ask(call, (native) => native.kvPrune(Math.floor(ms))) as number;
   }
 

@@ -7,7 +7,7 @@ import { DuroxideError } from './errors.js';
 import { type ActivityCode, Host, type Registrations } from './host.js';
 import { MAX_WORKER_TAGS } from './limits.js';
 import { type NativeRuntime, addon, native, nativeSync } from './native.js';
-import { type Rule, argument, checked, count, either, flag, oneOf, positive, text, texts } from './options.js';
+import { type Rule, argument, checked, count, either, flag, oneOf, positive, text, texts, within } from './options.js';
 import type { OrchestrationContext } from './orchestration-context.js';
 import { type Provider, storeOf } from './provider.js';
 
@@ -77,7 +77,7 @@ export type OrchestrationFunction<I = unknown, O = unknown> = (
 ) => Iterator<unknown, O, unknown>;
 
 const TAG_WORDS = ['defaultOnly', 'any', 'none'];
-
+const MOST_AT_ONCE = 2 ** 16;
 
 function isTagFilter(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -87,8 +87,8 @@ function isTagFilter(value: unknown): boolean {
 }
 
 const RULES: { [K in keyof RuntimeOptions]-?: Rule } = {
-  orchestrationConcurrency: count,
-  workerConcurrency: count,
+  orchestrationConcurrency: within(0, MOST_AT_ONCE),
+  workerConcurrency: within(0, MOST_AT_ONCE),
   dispatcherPollInterval: positive,
   dispatcherPollIntervalMs: positive,
   workerLockTimeoutMs: positive,
@@ -100,7 +100,7 @@ const RULES: { [K in keyof RuntimeOptions]-?: Rule } = {
   sessionIdleTimeoutMs: positive,
   workerNodeId: text,
   workerTagFilter: either(oneOf(...TAG_WORDS), `{ tags } or { defaultAnd } with at most ${MAX_WORKER_TAGS} names`, isTagFilter),
-  maxAttempts: positive,
+  maxAttempts: within(1, 2 ** 32 - 1),
   unregisteredTimeoutMs: count,
   residentInstances: positive,
   metrics: flag,
@@ -123,6 +123,7 @@ export class Runtime {
   #state: 'new' | 'started' | 'stopped' = 'new';
   #native: NativeRuntime | undefined;
   #host: Host | undefined;
+  #starting: Promise<void> | undefined;
   #keepsAlive: NodeJS.Timeout | undefined;
 
   constructor(provider: Provider, options?: RuntimeOptions) {
@@ -186,8 +187,9 @@ export class Runtime {
     this.#host = host;
     this.#native = engine;
     this.#keepsAlive = setInterval(() => undefined, FAR);
+    this.#starting = native(engine.start());
     try {
-      await native(engine.start());
+      await this.#starting;
     } catch (error) {
       this.#stopped();
       throw error;
@@ -202,6 +204,8 @@ export class Runtime {
       return;
     }
     try {
+      // A start under way ends first, or what it starts would outlive this; its failure is told by `start`.
+      await this.#starting?.catch(() => undefined);
       if (this.#native !== undefined) await native(this.#native.shutdown(timeoutMs));
     } finally {
       this.#stopped();

@@ -47,7 +47,7 @@ async function live([step, where] = []) {
     if (where === 'inside' && begun === step) worker.kill('SIGKILL');
     else if (where !== 'after' || begun <= step) worker.send({ pass: begun });
   });
-  const ended = new Promise((resolve) => worker.once('exit', resolve));
+  const ended = new Promise((resolve) => worker.once('exit', (_, signal) => resolve(signal)));
   if (where === 'after') {
     while ((await completed()) < step) await new Promise(setImmediate);
     worker.kill('SIGKILL');
@@ -55,8 +55,9 @@ async function live([step, where] = []) {
     await client.waitForOrchestration('steps');
     worker.disconnect();
   }
-  await ended;
+  const signal = await ended;
   if (where === undefined) return;
+  if (signal !== 'SIGKILL') throw new Error(`process ${worker.pid} ended by itself, not by SIGKILL`);
   counted[where] += 1;
   console.log(where === 'inside' ? `✗ SIGKILL inside step ${step}` : `✗ SIGKILL right after the commit of step ${step}`);
 }
