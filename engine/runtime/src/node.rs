@@ -55,8 +55,10 @@ pub(crate) struct Node {
     pub(crate) wakes: Wakes,
     /// Take no new work.
     pub(crate) stop: CancellationToken,
-    /// Drop everything.
+    /// Drop everything but the takers.
     pub(crate) kill: CancellationToken,
+    /// Drop those too.
+    pub(crate) gone: CancellationToken,
     /// What a shutdown waits for.
     pub(crate) work: Arc<Tasks>,
     /// The store said that it is full: take no new work for a while.
@@ -132,6 +134,7 @@ impl Node {
             wakes: Wakes::default(),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
+            gone: CancellationToken::new(),
             work: Arc::default(),
             full: AtomicBool::new(false),
             backlog: AtomicBool::new(false),
@@ -144,35 +147,58 @@ impl Node {
         }
     }
 
-    /// Run a task that a shutdown waits for, and that dies with the node.
+    /// Run a task that a shutdown waits for, and that dies when its time is up.
     pub(crate) fn spawn_work(
         self: &Arc<Self>,
         name: &'static str,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        let guard = self.work.enter();
-        let kill = self.kill.clone();
-        self.env.spawn(name, async move {
-            let _guard = guard;
-            tokio::select! {
-                biased;
-                () = kill.cancelled() => {}
-                () = task => {}
-            }
-        });
+        self.spawn_counted(name, &self.kill, task);
     }
 
-    /// Run a task that dies with the node.
+    /// Run a task that takes work from the store. A shutdown, however short, lets it bring
+    /// its question to an end: whatever the store leased for it is known to nobody else.
+    pub(crate) fn spawn_taker(
+        self: &Arc<Self>,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.spawn_counted(name, &self.gone, task);
+    }
+
+    /// Run a task that dies with the node, and that nobody waits for.
     pub(crate) fn spawn_service(
         self: &Arc<Self>,
         name: &'static str,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        let kill = self.kill.clone();
+        self.spawn_until(name, &self.kill, task);
+    }
+
+    fn spawn_counted(
+        self: &Arc<Self>,
+        name: &'static str,
+        end: &CancellationToken,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let guard = self.work.enter();
+        self.spawn_until(name, end, async move {
+            let _guard = guard;
+            task.await;
+        });
+    }
+
+    fn spawn_until(
+        self: &Arc<Self>,
+        name: &'static str,
+        end: &CancellationToken,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let end = end.clone();
         self.env.spawn(name, async move {
             tokio::select! {
                 biased;
-                () = kill.cancelled() => {}
+                () = end.cancelled() => {}
                 () = task => {}
             }
         });

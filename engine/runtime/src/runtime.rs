@@ -84,13 +84,13 @@ impl Runtime {
         node.spawn_service("watch", dispatcher::watch(Arc::clone(&node)));
         node.spawn_service("keeper", keeper::keep(Arc::clone(&node)));
         if node.options.orchestration_concurrency > 0 {
-            node.spawn_work("dispatcher", dispatcher::dispatch(Arc::clone(&node)));
+            node.spawn_taker("dispatcher", dispatcher::dispatch(Arc::clone(&node)));
             if let Some(timeout) = node.options.unregistered_timeout {
-                node.spawn_service("stranded", stranded::watch(Arc::clone(&node), timeout));
+                node.spawn_taker("stranded", stranded::watch(Arc::clone(&node), timeout));
             }
         }
         if node.options.worker_concurrency > 0 && node.options.tags != TagFilter::None {
-            node.spawn_work("workers", workers::dispatch(Arc::clone(&node)));
+            node.spawn_taker("workers", workers::dispatch(Arc::clone(&node)));
         }
         Self { node }
     }
@@ -133,6 +133,7 @@ impl Runtime {
         if node.env.timeout(HAND_BACK, self.hand_back()).await.is_none() {
             tracing::warn!(target: "duroxide::runtime", node = %node.id.name, "leases could not be handed back: they run out");
         }
+        node.gone.cancel();
         node.residents.clear();
     }
 
@@ -164,5 +165,6 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.node.stop.cancel();
         self.node.kill.cancel();
+        self.node.gone.cancel();
     }
 }

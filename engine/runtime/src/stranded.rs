@@ -4,7 +4,8 @@
 //! Nobody is asked which names the other nodes have: that work has been ready for so long
 //! and nobody took it, while this node ran and the store had no backlog, is the proof. A
 //! node finds such instances by looking through the running ones, now and then; such
-//! activities only among those that it scheduled itself since its start.
+//! activities only among those that it scheduled itself since its start, and those that
+//! have waited for longer than one of these.
 
 use crate::driver::{self, Verdict};
 use crate::drivers::Routed;
@@ -28,6 +29,8 @@ const FAILED_AT_ONCE: usize = 16;
 const BACKLOG: u64 = 1_000;
 /// How many activities are remembered.
 const NOTED: usize = 10_000;
+/// So many older ones, of the same names, are found with those remembered.
+const OLDER: usize = 1_000;
 /// No round is sooner after another.
 const SHORTEST_ROUND: Duration = Duration::from_secs(1);
 
@@ -190,15 +193,18 @@ async fn fail_activities(node: &Arc<Node>, timeout: Duration) -> Result<(), Prov
             tags: TagFilter::Any,
             ..node.activity_filter(old.values().cloned().collect())
         },
-        max: old.len(),
+        max: old.len() + OLDER,
         duration: node.options.worker_lease,
     };
     let leased = node.insist(|| node.store.lease_activities(request.clone())).await?;
     let mut innocent = Vec::new();
-    for activity in leased.activities {
+    // The oldest come first: what stands before one of ours has waited for longer.
+    let stranded = leased.activities.iter().rposition(|found| old.contains_key(&found.activity));
+    let stranded = stranded.map_or(0, |last| last + 1);
+    for (n, activity) in leased.activities.into_iter().enumerate() {
         let held = HeldActivity { activity: activity.activity, lease };
-        // Another's of the same name, or one that somebody did begin.
-        if !old.contains_key(&activity.activity) || activity.attempt > 1 {
+        // A younger one of the same name, or one that somebody did begin.
+        if n >= stranded || activity.attempt > 1 {
             innocent.push(held);
             continue;
         }

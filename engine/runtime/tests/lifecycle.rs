@@ -7,6 +7,7 @@ mod common;
 
 use common::{World, json};
 use duroxide_core::FailureKind;
+use duroxide_provider::InstanceState;
 use duroxide_runtime::{Determinism, RuntimeOptions};
 use duroxide_sdk::{
     ActivityContext, OneOf2, OrchestrationContext, OrchestrationError, Registry, RegistryBuilder,
@@ -172,4 +173,20 @@ async fn mail_that_an_activity_sends_to_its_own_instance_is_not_overtaken_by_its
     for n in 0..100 {
         assert_eq!(world.output(&format!("race-{n}")).await, "1", "the mail came first");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_termination_does_not_wait_behind_mail_that_nobody_takes() {
+    let world = World::new().await;
+    let _node = world.node(greeting().build().unwrap(), RuntimeOptions::default());
+    world.start("unknown", "NotRegistered", ()).await;
+    for n in 0..300 {
+        world.client.raise_event("unknown", "news", json(n)).await.unwrap();
+    }
+    world.client.terminate("unknown", "enough").await.unwrap();
+    let ended = world.ended("unknown").await;
+    assert!(
+        matches!(&ended.state, InstanceState::Terminated { reason } if reason == "enough"),
+        "{ended:?}"
+    );
 }

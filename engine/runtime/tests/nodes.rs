@@ -290,3 +290,72 @@ async fn tags_route_activities() {
     world.start("tagged", "Tagged", ()).await;
     assert_eq!(world.output("tagged").await, r#""gpu""#);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_leased_for_a_node_that_is_shut_down_meanwhile_is_handed_back() {
+    let (world, faulty) = World::faulty().await;
+    let gate = faulty.hold_leases_back();
+    let leaving = world.node(greeting().build().unwrap(), RuntimeOptions::default());
+    world.start("hello", "Hello", "World").await;
+    world.until("leased", || faulty.delivered.load(Ordering::SeqCst) == 1).await;
+    // Its answer comes when the shutdown has no patience left.
+    let answered = async {
+        world.env.sleep(Duration::from_millis(50)).await;
+        gate.add_permits(1_000);
+    };
+    tokio::join!(leaving.shutdown(Duration::ZERO), answered);
+    // Long before the lease runs out.
+    let _next = world.node(greeting().build().unwrap(), RuntimeOptions::default());
+    assert_eq!(world.output("hello").await, r#""Hello, World!""#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activity_runs_as_soon_as_its_node_may_own_another_session() {
+    async fn in_session(
+        ctx: OrchestrationContext,
+        session: String,
+    ) -> Result<String, OrchestrationError> {
+        ctx.activity("Greet", &session).on_session(&session).await
+    }
+    async fn pause(ctx: OrchestrationContext, (): ()) -> Result<(), OrchestrationError> {
+        ctx.timer(Duration::from_millis(1)).await
+    }
+    let world = World::new().await;
+    let registry = greeting()
+        .register_orchestration("InSession", in_session)
+        .register_orchestration("Pause", pause);
+    let options = RuntimeOptions {
+        max_sessions: 1,
+        session_idle: Duration::from_millis(500),
+        ..RuntimeOptions::default()
+    };
+    let _node = world.node(registry.build().unwrap(), options);
+    world.start("one", "InSession", "one").await;
+    world.output("one").await;
+    world.start("two", "InSession", "two").await;
+    // Whatever else falls due meanwhile.
+    world.start("pause", "Pause", ()).await;
+    world.output("pause").await;
+    assert_eq!(world.output("two").await, r#""Hello, two!""#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn activities_that_nobody_can_run_are_found_behind_those_an_earlier_node_left() {
+    async fn misspelt(ctx: OrchestrationContext, (): ()) -> Result<(), OrchestrationError> {
+        ctx.activity("Gret", &()).await
+    }
+    let world = World::new().await;
+    let registry = || greeting().register_orchestration("Misspelt", misspelt).build().unwrap();
+    let options = || RuntimeOptions {
+        unregistered_timeout: Some(Duration::from_secs(1)),
+        ..RuntimeOptions::default()
+    };
+    let earlier = world.node(registry(), options());
+    world.start("left", "Misspelt", ()).await;
+    world.until("scheduled", || earlier.metrics().commits == 1).await;
+    earlier.shutdown(Duration::from_secs(1)).await;
+    let _now = world.node(registry(), options());
+    world.start("ours", "Misspelt", ()).await;
+    assert_eq!(world.failure("ours").await.kind, FailureKind::Unregistered);
+    assert_eq!(world.failure("left").await.kind, FailureKind::Unregistered);
+}

@@ -71,6 +71,10 @@ impl Location {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let rest = text.strip_prefix("sqlite:").unwrap_or(text);
         let rest = rest.strip_prefix("//").filter(|_| rest.len() < text.len()).unwrap_or(rest);
+        if let Some((scheme, _)) = rest.split_once("://") {
+            let expected = "expected `sqlite:FILE` or `FILE`";
+            return Err(StoreError::Unusable(format!("`{scheme}:` is no SQLite file; {expected}")));
+        }
         let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mode = parse_query(text, query)?;
         if file == ":memory:" || mode == Some("memory") {
@@ -90,6 +94,14 @@ impl Location {
             }
         };
         Ok(Self::File { path: PathBuf::from(file), mode })
+    }
+}
+
+/// What a user wrote, as it may be shown: another store's address may hold a password.
+pub(crate) fn shown(text: &str) -> String {
+    match text.strip_prefix("sqlite:").unwrap_or(text).split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => text.to_owned(),
     }
 }
 
@@ -143,9 +155,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named() {
-        for (text, named) in
-            [("a.db?mode=x", "`x`"), ("a.db?cache=shared", "`cache=shared`"), ("sqlite:", "file")]
-        {
+        for (text, named) in [
+            ("a.db?mode=x", "`x`"),
+            ("a.db?cache=shared", "`cache=shared`"),
+            ("sqlite:", "file"),
+            ("postgres://u:secret@h/d", "`postgres:`"),
+        ] {
             let error = Location::parse(text).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }

@@ -6,7 +6,7 @@ use crate::connection;
 use crate::error::{Result, StoreError};
 use crate::liveness::Liveness;
 use crate::options::{Location, SqliteOptions};
-use crate::shell::Shell;
+use crate::shell::{READERS, Shell};
 use crate::stats::{Counters, Stats};
 use crate::store::{
     Tx, activities, commit, history, leases, nodes, quarantine, release, submit, turns,
@@ -23,6 +23,7 @@ use duroxide_provider::{
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// A store in an SQLite file or in memory.
 ///
@@ -38,7 +39,7 @@ pub struct SqliteProvider {
 impl SqliteProvider {
     /// Open a store, creating or migrating it as its mode allows.
     pub async fn open(env: Env, options: SqliteOptions) -> Result<Self, ProviderError> {
-        let shown = options.path.clone();
+        let shown = crate::options::shown(&options.path);
         let opening = env.clone();
         let opened = env.blocking(move || open_shell(opening, options)).await;
         let shell = opened
@@ -66,10 +67,15 @@ impl SqliteProvider {
 
     /// Become one of the handles on a shared file.
     async fn join(&self) -> Result<(), ProviderError> {
-        let Some(liveness) = &self.shell.liveness else { return Ok(()) };
-        let name = liveness.name().clone();
-        let owner = self.write("open", name, nodes::join).await?;
-        self.shell.owner.store(owner, Ordering::SeqCst);
+        if let Some(liveness) = &self.shell.liveness {
+            let name = liveness.name().clone();
+            let owner = self.write("open", name, nodes::join).await?;
+            self.shell.owner.store(owner, Ordering::SeqCst);
+        }
+        // Who may only read waits for what others write.
+        if !self.shell.is_shared() {
+            return Ok(());
+        }
         let task =
             self.shell.env.spawn("sqlite-look-out", waiting::look_out(Arc::clone(&self.shell)));
         *self.look_out.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
@@ -181,6 +187,7 @@ fn open_shell(env: Env, options: SqliteOptions) -> Result<Shell> {
         owner: AtomicU64::new(0),
         closed: AtomicBool::new(false),
         readers: Mutex::default(),
+        reading: Arc::new(Semaphore::new(READERS)),
     })
 }
 

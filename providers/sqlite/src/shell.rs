@@ -16,9 +16,11 @@ use rusqlite::Connection;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use tokio::sync::Semaphore;
 
-/// Reading connections kept for the next read.
-const IDLE_READERS: usize = 4;
+/// Reads at once. More would not be faster, and each takes a thread and file handles; a
+/// thousand waiting clients must not use up a process's.
+pub(crate) const READERS: usize = 4;
 
 /// See the module.
 pub(crate) struct Shell {
@@ -34,7 +36,10 @@ pub(crate) struct Shell {
     pub(crate) liveness: Option<Liveness>,
     pub(crate) owner: AtomicU64,
     pub(crate) closed: AtomicBool,
+    /// Reading connections kept for the next read.
     pub(crate) readers: Mutex<Vec<Connection>>,
+    /// As many as may read at once.
+    pub(crate) reading: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Shell {
@@ -69,7 +74,13 @@ impl Shell {
         let shell = Arc::clone(self);
         self.check_open().map_err(|error| error.named(operation))?;
         self.counters.count(|stats| *stats.reads.entry(operation).or_default() += 1);
-        let done = self.env.blocking(move || shell.read_now(read)).await;
+        // Kept by the read itself, which goes on when its caller is gone.
+        let permit = Arc::clone(&self.reading).acquire_owned().await.ok();
+        let job = move || {
+            let _permit = permit;
+            shell.read_now(read)
+        };
+        let done = self.env.blocking(job).await;
         done.unwrap_or_else(|| Err(StoreError::Busy("the reader stopped".to_owned())))
             .map_err(|error| error.named(operation))
     }
@@ -89,7 +100,7 @@ impl Shell {
         // A connection that cannot end a read is not used again.
         connection.execute_batch("COMMIT")?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < IDLE_READERS && self.check_open().is_ok() {
+        if readers.len() < READERS && self.check_open().is_ok() {
             readers.push(connection);
         }
         result

@@ -44,8 +44,9 @@ pub(crate) async fn wait_for_work(
 /// Announce what time has made ready, and find out what it will next.
 async fn sweep(shell: &Arc<Shell>) -> Result<(), ProviderError> {
     let now = shell.clock.now();
-    let swept = shell.wake.begin_sweep();
-    let next = shell
+    let sweep = shell.wake.begin_sweep();
+    let swept = sweep.after;
+    let (ready, next) = shell
         .read("wait_for_work", move |sql| {
             let first = due::next_due(sql, swept)?;
             match first {
@@ -53,22 +54,12 @@ async fn sweep(shell: &Arc<Shell>) -> Result<(), ProviderError> {
                 next => Ok((false, next)),
             }
         })
-        .await;
-    match next {
-        Ok((ready, next)) => {
-            if let Some(next) = next {
-                shell.wake.due_at_latest(next);
-            }
-            if ready {
-                shell.wake.sweep(now);
-            }
-            Ok(())
-        }
-        Err(error) => {
-            shell.wake.sweep_failed();
-            Err(error)
-        }
+        .await?;
+    sweep.made(next);
+    if ready {
+        shell.wake.sweep(now);
     }
+    Ok(())
 }
 
 /// See [`Inspect::watch`](duroxide_provider::Inspect::watch).

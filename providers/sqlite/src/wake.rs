@@ -94,11 +94,10 @@ impl Wake {
         TimeMs(self.due.load(Ordering::SeqCst))
     }
 
-    /// Up to when what was due has been announced; from here on the caller finds out what
-    /// is due next and says it by [`due_at_latest`](Self::due_at_latest).
-    pub(crate) fn begin_sweep(&self) -> u64 {
+    /// From here on the caller finds out what is due next, and says it by [`Sweep::made`].
+    pub(crate) fn begin_sweep(&self) -> Sweep<'_> {
         self.due.store(NEVER, Ordering::SeqCst);
-        self.swept.load(Ordering::SeqCst)
+        Sweep { wake: self, after: self.swept.load(Ordering::SeqCst), made: false }
     }
 
     /// Announce what was due up to now.
@@ -107,9 +106,10 @@ impl Wake {
         self.announce();
     }
 
-    /// The sweep could not be made: the next waiter tries again.
-    pub(crate) fn sweep_failed(&self) {
+    /// The sweep was not made: the next waiter tries again.
+    fn sweep_failed(&self) {
         self.due.store(UNKNOWN, Ordering::SeqCst);
+        self.bell.notify_waiters();
     }
 
     /// Something is due at this time, if not before.
@@ -139,6 +139,34 @@ impl Wake {
     pub(crate) async fn until_someone_waits(&self) {
         while self.waiting.load(Ordering::SeqCst) == 0 {
             self.first_waiter.notified().await;
+        }
+    }
+}
+
+/// A sweep. Whoever makes it may fail, or be dropped (a node that stops): then the others
+/// must not wait for what it was to find out.
+#[derive(Debug)]
+pub(crate) struct Sweep<'a> {
+    wake: &'a Wake,
+    /// Up to when what was due has been announced.
+    pub(crate) after: u64,
+    made: bool,
+}
+
+impl Sweep<'_> {
+    /// It was made: something is due next at this time, if at all.
+    pub(crate) fn made(mut self, next: Option<u64>) {
+        self.made = true;
+        if let Some(next) = next {
+            self.wake.due_at_latest(next);
+        }
+    }
+}
+
+impl Drop for Sweep<'_> {
+    fn drop(&mut self) {
+        if !self.made {
+            self.wake.sweep_failed();
         }
     }
 }
@@ -177,5 +205,19 @@ impl Drop for Watch {
                 watches.remove(&self.key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_is_broken_off_is_left_to_the_next_waiter() {
+        let wake = Wake::new(TimeMs(1_000));
+        wake.begin_sweep().made(Some(5_000));
+        assert_eq!(wake.due(), TimeMs(5_000));
+        drop(wake.begin_sweep());
+        assert_eq!(wake.due(), TimeMs(UNKNOWN), "what is due was not found out");
     }
 }

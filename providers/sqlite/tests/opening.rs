@@ -131,6 +131,13 @@ async fn a_database_of_another_application_is_refused() {
 }
 
 #[tokio::test]
+async fn the_address_of_another_store_is_refused_without_its_password() {
+    let message = refusal(open("postgres://user:secret@host/db").await);
+    assert!(message.contains("postgres:") && message.contains("sqlite:FILE"), "{message}");
+    assert!(!message.contains("secret"), "{message}");
+}
+
+#[tokio::test]
 async fn an_unknown_mode_or_parameter_is_named() {
     assert!(refusal(open("a.db?mode=fast").await).contains("`fast`"));
     assert!(refusal(open("a.db?cahce=shared").await).contains("`cahce=shared`"));

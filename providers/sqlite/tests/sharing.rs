@@ -7,6 +7,7 @@ mod common;
 
 use common::work::{LEASE, Run, lease, node, start, terminate};
 use common::{Folder, env};
+use duroxide_provider::env::{BoxFuture, Env, Spawner, Task};
 use duroxide_provider::{
     CommitOutcome, CommitRefusal, Inspect, InstanceKey, Provider, WaitForWork, WatchRequest,
 };
@@ -15,7 +16,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 async fn open(path: &Path) -> SqliteProvider {
     SqliteProvider::open(env().0, SqliteOptions::new(path.to_str().unwrap())).await.unwrap()
@@ -70,6 +73,65 @@ async fn a_watch_hears_of_an_end_by_another_handle() {
     let created = async { there.submit(start("a")).await.unwrap() };
     let (seen, _) = soon(async { tokio::join!(watch, created) }).await;
     assert!(seen.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_watch_of_a_read_only_handle_hears_of_a_start_by_another() {
+    let folder = Folder::new();
+    let path = folder.file("store.db");
+    let there = open(&path).await;
+    let here = open(&folder.file("store.db?mode=ro")).await;
+    // Its connection is open: the watch has looked long before anything is written.
+    assert_eq!(here.instance(InstanceKey::new("a")).await.unwrap(), None);
+    let watch = here.watch(WatchRequest { key: InstanceKey::new("a"), seen: None, max: HOUR });
+    let created = async { there.submit(start("a")).await.unwrap() };
+    let (seen, _) = soon(async { tokio::join!(watch, created) }).await;
+    assert!(seen.unwrap().is_some());
+}
+
+/// Counts the blocking work that runs at once.
+struct Threads {
+    inner: Arc<dyn Spawner>,
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Spawner for Threads {
+    fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        self.inner.spawn(name, task)
+    }
+
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        let now = Arc::clone(&self.now);
+        self.most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        self.inner.blocking(Box::new(move || {
+            job();
+            now.fetch_sub(1, Ordering::SeqCst);
+        }));
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_readers_take_a_handful_of_threads() {
+    let folder = Folder::new();
+    let (env, _) = env();
+    let most = Arc::new(AtomicUsize::new(0));
+    let threads = Threads { inner: env.spawner, now: Arc::default(), most: Arc::clone(&most) };
+    let env = Env { spawner: Arc::new(threads), ..env };
+    let path = folder.file("store.db");
+    let options = SqliteOptions::new(path.to_str().unwrap());
+    let store = Arc::new(SqliteProvider::open(env, options).await.unwrap());
+    store.submit(start("a")).await.unwrap();
+    let mut readers = JoinSet::new();
+    for _ in 0..1_000 {
+        let store = Arc::clone(&store);
+        readers.spawn(async move { store.instance(InstanceKey::new("a")).await });
+    }
+    for read in soon(readers.join_all()).await {
+        assert!(read.unwrap().is_some());
+    }
+    let most = most.load(Ordering::SeqCst);
+    assert!(most < 10, "{most} at once");
 }
 
 #[tokio::test]

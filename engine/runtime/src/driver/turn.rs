@@ -204,8 +204,9 @@ impl Driver {
 
     async fn unopened(&mut self, unopened: Unopened) -> Flow {
         let problem = match unopened {
+            // Should the lease be held all the same, the next try is not to come at once.
             Unopened::Gone => {
-                self.abandon(None, Duration::ZERO).await;
+                self.abandon(None, REST).await;
                 return Flow::End;
             }
             Unopened::Corrupt(problem) => problem,

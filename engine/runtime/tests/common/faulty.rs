@@ -6,6 +6,7 @@ use duroxide_provider::*;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 
 /// What happens to a call.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ pub(crate) struct Faulty {
     /// Every n-th call is not carried out, or its answer is lost, in turns.
     every: AtomicU64,
     calls: AtomicU64,
+    held_back: Mutex<Option<Arc<Semaphore>>>,
     pub(crate) delivered: AtomicU64,
     pub(crate) completed: AtomicU64,
 }
@@ -40,6 +42,7 @@ impl Faulty {
             completions: Mutex::default(),
             every: AtomicU64::new(0),
             calls: AtomicU64::new(0),
+            held_back: Mutex::default(),
             delivered: AtomicU64::new(0),
             completed: AtomicU64::new(0),
         }
@@ -58,6 +61,13 @@ impl Faulty {
 
     pub(crate) fn trouble_every(&self, n: u64) {
         self.every.store(n, Ordering::SeqCst);
+    }
+
+    /// Hold answers back that lease instances, one until each permit; carried out they are.
+    pub(crate) fn hold_leases_back(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.held_back.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
     }
 
     fn any(&self) -> Option<Fault> {
@@ -97,7 +107,14 @@ impl Provider for Faulty {
         &self,
         request: LeaseOrchestrations,
     ) -> Result<LeasedOrchestrations, ProviderError> {
-        self.meet("lease", self.any(), self.inner.lease_orchestrations(request)).await
+        let call = self.inner.lease_orchestrations(request);
+        let answer = self.meet("lease", self.any(), call).await?;
+        let gate = self.held_back.lock().unwrap().clone();
+        if let Some(gate) = gate.filter(|_| !answer.instances.is_empty()) {
+            self.delivered.fetch_add(1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+        }
+        Ok(answer)
     }
 
     async fn read_history(&self, request: ReadHistory) -> Result<HistoryPage, ProviderError> {

@@ -26,9 +26,9 @@ pub(crate) fn next_due(sql: &Connection, after: u64) -> Result<Option<u64>> {
             first,
         )?,
         sql.one(
+            // Not only of its own: what waits may wait for a node to own one session less.
             "SELECT min(idle_until) FROM sessions WHERE idle_until > ?1 AND EXISTS (
-               SELECT 1 FROM activities AS a
-               WHERE a.ns = sessions.ns AND a.session = sessions.session AND a.lease IS NULL)",
+               SELECT 1 FROM activities WHERE session IS NOT NULL AND lease IS NULL)",
             [after],
             first,
         )?,

@@ -178,6 +178,16 @@ pub(crate) fn arrivals(tx: &Tx<'_>, row: &InstanceRow) -> Result<(Vec<Arrival>, 
         (row.incarnation, tx.now.0),
         |row| window.take(row),
     )?;
+    if window.more {
+        // However much came before it: what ends the instance is not to wait behind mail
+        // that nobody may ever take.
+        tx.sql.each(
+            "SELECT id, visible_at, body FROM inbox
+             WHERE incarnation = ?1 AND seen = 0 AND kind = 6 ORDER BY id LIMIT 1",
+            [row.incarnation],
+            |row| window.add(row),
+        )?;
+    }
     Ok((window.arrivals, window.more))
 }
 
@@ -194,12 +204,19 @@ impl Window {
             self.more = true;
             return Ok(Next::Enough);
         }
+        self.add(row)
+    }
+
+    fn add(&mut self, row: &rusqlite::Row<'_>) -> Result<Next> {
         let id = row.get(0)?;
         let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         let body = serde_json::from_slice(bytes)
             .map_err(|error| StoreError::corrupt(&self.what, format!("message {id}: {error}")))?;
         self.bytes += bytes.len();
         let origin = Origin::Inbox(ArrivalId(id));
+        if self.arrivals.iter().any(|arrival| arrival.origin == origin) {
+            return Ok(Next::More);
+        }
         self.arrivals.push(Arrival { origin, at: TimeMs(row.get(1)?), body });
         Ok(Next::More)
     }
