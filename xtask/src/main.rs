@@ -17,7 +17,11 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask demo          build the package, run the guide's minimal example, then kill -9 it
-cargo xtask test          everything: lint, tidy, determinism, Rust tests, simulation, Node tests
+cargo xtask test [--cases N]
+                          everything: lint, tidy, determinism, Rust tests, simulation, Node tests;
+                          N random programs for each property of the core (2000)
+cargo xtask properties [--cases N]
+                          the properties of the core alone, with what was generated
 cargo xtask lint          formatting, clippy, TypeScript
 cargo xtask tidy          the arrows between crates, file sizes, forbidden words
 cargo xtask sim [args]    the simulation: `cargo xtask sim help` lists its arguments
@@ -38,7 +42,8 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
     let mut runner = Runner::new();
     match command.as_str() {
         "demo" => no_args(command, rest).and_then(|()| demo::run(&mut runner)),
-        "test" => no_args(command, rest).and_then(|()| test::run(&mut runner)),
+        "test" => cases(command, rest).and_then(|cases| test::run(&mut runner, cases)),
+        "properties" => cases(command, rest).and_then(|cases| test::properties(&mut runner, cases)),
         "lint" => no_args(command, rest).and_then(|()| lint::run(&mut runner)),
         "tidy" => no_args(command, rest).and_then(|()| tidy::run(&mut runner)),
         "sim" => sim::run(&runner, rest),
@@ -53,5 +58,18 @@ fn no_args(command: &str, rest: &[String]) -> Result<(), Failure> {
     match rest.first() {
         None => Ok(()),
         Some(arg) => Err(Failure::Usage(format!("`{command}` takes no arguments, got `{arg}`"))),
+    }
+}
+
+/// `--cases N`, if it is there.
+fn cases(command: &str, rest: &[String]) -> Result<Option<u32>, Failure> {
+    let usage = |what: &str| Err(Failure::Usage(format!("`{command}`: {what}")));
+    match rest {
+        [] => Ok(None),
+        [flag, number] if flag == "--cases" => match number.parse() {
+            Ok(cases) if cases > 0 => Ok(Some(cases)),
+            Ok(_) | Err(_) => usage(&format!("--cases takes a positive number, got `{number}`")),
+        },
+        [other, ..] => usage(&format!("only `--cases N` is known, got `{other}`")),
     }
 }

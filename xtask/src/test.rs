@@ -4,6 +4,7 @@
 use crate::runner::{Failure, Runner};
 use crate::{lint, node, sim, tidy, tools};
 use std::io::Write;
+use std::process::Command;
 
 /// Seeds that two processes must agree on.
 const DETERMINISM_SEEDS: &str = "5";
@@ -11,22 +12,24 @@ const DETERMINISM_SEEDS: &str = "5";
 const SEEDS: &str = "200";
 
 /// Every step; the summary is printed also when one fails.
-pub(crate) fn run(runner: &mut Runner) -> Result<(), Failure> {
-    let result = steps(runner);
+pub(crate) fn run(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
+    let result = steps(runner, cases);
     runner.print_times();
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", runner.counts()).map_err(|error| Failure::io("stdout", error))?;
     result
 }
 
-fn steps(runner: &mut Runner) -> Result<(), Failure> {
+fn steps(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     tools::require_rust(runner)?;
     tools::require_node(runner)?;
     tidy::run(runner)?;
     lint::run(runner)?;
     sim::build(runner)?;
     determinism(runner)?;
-    rust_tests(runner)?;
+    rust_tests(runner, cases)?;
+    // Once more for what it prints: how deep, which operators, how many turns and cancels.
+    run_properties(runner, &["the_generator"], cases)?;
     let simulation = sim::command(runner, &["run", "--seeds", SEEDS]);
     runner.run("simulation", simulation)?;
     // The unoptimised addon: the workspace's tests have built it already.
@@ -64,10 +67,31 @@ fn is_hash(word: &str) -> bool {
 }
 
 /// All crates, with their doc tests; snapshots are compared, never rewritten.
-fn rust_tests(runner: &mut Runner) -> Result<(), Failure> {
+fn rust_tests(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     let mut command = runner.command("cargo", &["test", "--workspace", "--no-fail-fast"]);
     command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
+    set_cases(&mut command, cases);
     runner.run_tests("Rust tests", command)
+}
+
+/// The properties of the core, and the distribution of what was generated.
+pub(crate) fn properties(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
+    run_properties(runner, &[], cases)
+}
+
+fn run_properties(runner: &mut Runner, only: &[&str], cases: Option<u32>) -> Result<(), Failure> {
+    let tests = ["test", "--package", "duroxide-core", "--test", "properties"];
+    let mut command = runner.command("cargo", &tests);
+    command.args(only).args(["--", "--nocapture"]);
+    set_cases(&mut command, cases);
+    runner.run_tests("properties of the core", command)
+}
+
+/// How many random programs each property of the core runs.
+fn set_cases(command: &mut Command, cases: Option<u32>) {
+    if let Some(cases) = cases {
+        command.env("DUROXIDE_CASES", cases.to_string());
+    }
 }
 
 #[cfg(test)]
