@@ -108,23 +108,10 @@ impl Driver {
             kind,
         });
         Commit {
-            execution: self.place.execution,
-            expect_event: self.place.next_event,
-            turn,
             events: events.collect(),
-            split: false,
             consumed: self.todo.arrivals.keys().copied().collect(),
-            fused: Vec::new(),
-            seen: Vec::new(),
-            activities: Vec::new(),
-            cancelled_activities: Vec::new(),
-            timers: Vec::new(),
-            cancelled_timers: Vec::new(),
-            starts: Vec::new(),
-            sends: Vec::new(),
-            status: None,
-            kv: Vec::new(),
             end: Some(verdict.end()),
+            ..Commit::empty(self.place.execution, self.place.next_event, turn)
         }
     }
 
