@@ -67,7 +67,8 @@ pub struct InstanceInfo {
     pub created_at: TimeMs,
     /// When it last changed.
     pub updated_at: TimeMs,
-    /// Changes whenever state, execution or custom status changes; for [`Inspect::watch`].
+    /// Changes whenever state, execution, custom status or key-value pairs change; for
+    /// [`Inspect::watch`].
     pub revision: u64,
     /// What cannot be decoded, if the instance is quarantined.
     pub quarantined: Option<String>,

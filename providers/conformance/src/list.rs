@@ -294,6 +294,7 @@ macro_rules! __for_each_check {
                 a_revision_changes_with_state_execution_and_status
                 a_watch_sees_the_end
                 a_watch_sees_a_status
+                a_watch_sees_a_value
                 a_watch_of_what_changed_before_is_answered_at_once
                 a_watch_sees_an_instance_come
                 a_watch_ends_after_its_time

@@ -13,9 +13,6 @@ use std::time::Duration;
 /// The longest that one call of the store waits; a wait is made of as many as it takes.
 const WATCH_SEGMENT: Duration = Duration::from_mins(5);
 
-/// How often a value is looked for: a change of a value alone is not announced.
-const VALUE_POLL: Duration = Duration::from_millis(100);
-
 impl Client {
     /// How an instance stands, or `None` if there is none.
     pub async fn status(
@@ -149,16 +146,19 @@ impl Client {
     ) -> Result<String, ClientError> {
         let instance = instance.into();
         let begun = self.env.clock.monotonic();
+        let left = || timeout.saturating_sub(self.elapsed_since(begun));
         loop {
+            // The revision before the value: what is written after this read ends the watch.
+            let seen = self.within(left(), self.status(instance.clone())).await??;
+            let seen = seen.map(|info| info.revision);
             let read = self.kv_get(instance.clone(), key);
-            if let Some(value) = self.within(timeout, read).await?? {
+            if let Some(value) = self.within(left(), read).await?? {
                 return Ok(value);
             }
-            let left = timeout.saturating_sub(self.elapsed_since(begun));
-            if left.is_zero() {
-                return Err(ClientError::Timeout);
-            }
-            self.env.sleep(left.min(VALUE_POLL)).await;
+            let changed = |now: &Option<InstanceInfo>| {
+                (now.as_ref().map(|info| info.revision) != seen).then_some(())
+            };
+            self.watch_until(InstanceKey::new(instance.clone()), left(), changed).await?;
         }
     }
 

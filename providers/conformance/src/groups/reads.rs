@@ -244,6 +244,17 @@ pub(crate) async fn a_watch_sees_a_status(fx: &Fixture) -> CheckResult {
     Ok(())
 }
 
+pub(crate) async fn a_watch_sees_a_value(fx: &Fixture) -> CheckResult {
+    let mut a = fx.begun("a").await?;
+    let seen = Some(fx.info("a").await?.revision);
+    let watching = fx.soon("a watch", fx.store().watch(watch("a", seen, HOUR_MS)));
+    let (watched, committed) = join(watching, a.turn().set("k", "v").keep().commit()).await;
+    committed?;
+    let changed = watched??.map(|info| info.revision) != seen;
+    expect_eq!("whether the watch gives another revision", changed, true);
+    Ok(())
+}
+
 pub(crate) async fn a_watch_of_what_changed_before_is_answered_at_once(
     fx: &Fixture,
 ) -> CheckResult {

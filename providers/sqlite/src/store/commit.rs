@@ -95,7 +95,8 @@ fn settle(tx: &Tx<'_>, request: &CommitTurn, row: &mut InstanceRow) -> Result<Op
         Some(duration) if !ended => Some(later(tx.now, ms(duration))),
         Some(_) | None => None,
     };
-    let news = u64::from(turn.status.is_some() || turn.end.is_some());
+    let news = turn.status.is_some() || turn.end.is_some() || !turn.kv.is_empty();
+    let news = u64::from(news);
     tx.sql.run(
         "UPDATE instances SET version = ?2, flags = ?3, execution = ?4, next_event = ?5, turn = ?6,
            last_commit = ?7, state = ?8, ready_at = ?9, not_before = 0, attempt = 0,
