@@ -43,12 +43,20 @@ pub(crate) fn render_kind(kind: &EventKind) -> String {
     fields.sort_by_key(|(field, _)| rank(field));
     fields.iter().filter(|(_, value)| !is_default(value)).fold(name, |line, (field, value)| {
         let shown = match (field.as_str(), value) {
+            ("failure", failure) => return format!("{line} {}", render_failure(failure)),
             ("source", Json::Number(id)) => format!("#{id}"),
             (_, Json::String(text)) => text.clone(),
             (_, value) => value.to_string(),
         };
         format!("{line} {field}={}", cut(&shown))
     })
+}
+
+/// Kind, attempt and the whole message: a report is of no use without its end.
+fn render_failure(failure: &Json) -> String {
+    let text = |field: &str| failure[field].as_str().unwrap_or_default().replace('\n', "\\n");
+    let attempt = failure["attempt"].as_u64().map(|n| format!(" attempt={n}"));
+    format!("({}{}) {}", text("kind"), attempt.unwrap_or_default(), text("message"))
 }
 
 fn is_default(value: &Json) -> bool {
