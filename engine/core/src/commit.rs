@@ -128,7 +128,8 @@ pub struct NewStart {
 /// A message to a child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outgoing {
-    /// The event that sends it; with instance and execution the id of the message.
+    /// The event that sends it; with instance, execution and `child` the id of the message,
+    /// since the end of an execution tells all its children at once.
     pub event: EventId,
     /// The child.
     pub to: InstanceId,

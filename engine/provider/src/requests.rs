@@ -63,7 +63,8 @@ pub struct LeasedInstance {
     pub lease: LeaseId,
     /// The current execution.
     pub execution: ExecutionId,
-    /// The commit that the next one builds on; `None` before the first.
+    /// The commit that the next one builds on; `None` before the first. For an execution that
+    /// continue-as-new began, that of the continue-as-new.
     pub last_commit: Option<CommitId>,
     /// Id of the next event.
     pub next_event: EventId,
