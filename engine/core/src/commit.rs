@@ -44,6 +44,10 @@ pub struct Commit {
     pub kv: Vec<KvChange>,
     /// How the execution ended, if it did.
     pub end: Option<End>,
+    /// What the execution waits on after this turn, in a phrase for people; `None` when
+    /// nothing is open, it goes on at once, or it ended.
+    #[serde(default)]
+    pub waiting: Option<String>,
 }
 
 impl Commit {
@@ -67,6 +71,7 @@ impl Commit {
             status: None,
             kv: Vec::new(),
             end: None,
+            waiting: None,
         }
     }
 

@@ -67,6 +67,9 @@ pub struct Failure {
     /// Name of the activity or child orchestration that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Id of the child that failed, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Box<str>>,
     /// Which attempt failed, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
@@ -97,6 +100,7 @@ impl Failure {
             message: message.into(),
             name: None,
             source: None,
+            instance: None,
             attempt: None,
             cause: None,
             details: None,

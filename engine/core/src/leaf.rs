@@ -2,7 +2,7 @@
 //! and what they resolve to. Not here: how a tree settles (`execution::tree`).
 
 use crate::event::Channel;
-use crate::{EventId, Failure, InstanceId, Payload, TimeMs};
+use crate::{EventId, Failure, InstanceId, Payload, RetryPolicy, TimeMs};
 use serde::{Deserialize, Serialize};
 
 /// One thing to wait for.
@@ -73,10 +73,17 @@ pub enum Leaf {
 }
 
 /// What one yield waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Await {
     /// One thing.
     Leaf(Leaf),
+    /// An activity that is tried again when it fails.
+    Retry {
+        /// The activity; no other leaf can be retried.
+        activity: Leaf,
+        /// How often, and when.
+        policy: RetryPolicy,
+    },
     /// Every one; never fails: each element has its own outcome.
     All(Vec<Await>),
     /// The first one to settle; the others are cancelled.

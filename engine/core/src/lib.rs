@@ -18,6 +18,7 @@ mod limits;
 mod payload;
 mod render;
 mod report;
+mod retry;
 mod role;
 mod validate;
 
@@ -28,8 +29,8 @@ pub use commit::{
 };
 pub use event::{Channel, Event, EventKind, Headers, Parent};
 pub use execution::{
-    Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput,
-    TurnOutcome,
+    Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, RetryCall,
+    TurnInput, TurnOutcome,
 };
 pub use failure::{Failure, FailureDetails, FailureKind, cancelled_message};
 pub use flags::CompatFlags;
@@ -41,5 +42,7 @@ pub use leaf::{
 pub use limits::Limits;
 pub use payload::{Encoding, Payload};
 pub use render::render;
+pub use report::Divergence;
+pub use retry::{Backoff, RetryPolicy};
 pub use role::Role;
 pub use validate::{CHILD_ID_MARKER, validate_instance_id, validate_name, validate_payload};

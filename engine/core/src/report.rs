@@ -4,6 +4,31 @@
 use crate::render::render_kind;
 use crate::{Event, EventId, EventKind};
 use std::collections::VecDeque;
+use std::fmt;
+
+/// Where code and history disagree, for whoever must mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Divergence {
+    /// The first event at which they do.
+    pub event: EventId,
+    /// What history holds there.
+    pub history: String,
+    /// What the code asked for instead.
+    pub code: String,
+    /// What was probably changed.
+    pub cause: &'static str,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { event, history, code, cause } = self;
+        write!(
+            f,
+            "nondeterministic: the code does not do what history recorded at event {event} \
+             ({cause})\n  - history: {history}\n  + code:    {code}"
+        )
+    }
+}
 
 /// The outcome of a comparison.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +45,7 @@ pub(crate) enum Comparison {
 /// only for a remark.
 pub(crate) fn compare(recorded: &EventKind, asked: &EventKind) -> Comparison {
     use EventKind as K;
-    if recorded == asked {
+    if recorded == asked || is_same_failure(recorded, asked) {
         return Comparison::Same;
     }
     let same = match (recorded, asked) {
@@ -61,21 +86,31 @@ pub(crate) fn compare(recorded: &EventKind, asked: &EventKind) -> Comparison {
     }
 }
 
-/// The report for whoever must mend it. `rest` is what history has from `at` on; `asked`
-/// is what the code asked for, or `None` if it asked for nothing more.
-pub(crate) fn report(rest: &VecDeque<Event>, at: EventId, asked: Option<&EventKind>) -> String {
+/// A stack tells where code stands, which may be elsewhere today.
+fn is_same_failure(recorded: &EventKind, asked: &EventKind) -> bool {
+    if let EventKind::OrchestrationFailed { failure: recorded, .. } = recorded
+        && let EventKind::OrchestrationFailed { failure: asked, .. } = asked
+    {
+        return recorded.clone().without_details() == asked.clone().without_details();
+    }
+    false
+}
+
+/// The report. `rest` is what history has from `event` on; `asked` is what the code asked
+/// for, or `None` if it asked for nothing more.
+pub(crate) fn report(
+    rest: &VecDeque<Event>,
+    event: EventId,
+    asked: Option<&EventKind>,
+) -> Divergence {
     let recorded = rest.front().filter(|event| event.is_command());
-    let has = match (recorded, rest.front()) {
+    let history = match (recorded, rest.front()) {
         (Some(event), _) => render_kind(&event.kind),
         (None, Some(_)) => "no further command of this step".to_owned(),
         (None, None) => "nothing more: it ends here".to_owned(),
     };
     let code = asked.map_or_else(|| "nothing more".to_owned(), render_kind);
-    let cause = likely_cause(rest, recorded, asked);
-    format!(
-        "nondeterministic: the code does not do what history recorded at event {at} ({cause})\n  \
-         - history: {has}\n  + code:    {code}"
-    )
+    Divergence { event, history, code, cause: likely_cause(rest, recorded, asked) }
 }
 
 fn likely_cause(

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::collections::BTreeMap;
 use support::program::{Coroutine, Program, program};
-use support::world::{Dice, Run, World, live, opening, turn, unbatched};
+use support::world::{Dice, Run, TurnEnd, World, live, opening, turn, unbatched};
 
 type Case = (Program, Vec<u32>, bool, u64);
 
@@ -68,6 +68,7 @@ fn a_cold_replay_gives_the_same_commands_and_state_as_the_resident_instance_had(
                 replay(program, events, end.unread.clone(), &limits);
             prop_assert_eq!(&execution.fingerprint(), &end.fingerprint);
             prop_assert_eq!(&coroutine.seen, &end.seen);
+            prop_assert!(split || outcome.commit.waiting == end.waiting, "{:?}", end.waiting);
             prop_assert!(outcome.commit.events.is_empty() || split, "{:?}", outcome.commit);
             prop_assert!(outcome.input_changes.is_empty());
         }
@@ -242,6 +243,12 @@ fn the_generator_reaches_every_operator_in_a_tenth_of_the_programs() {
             usize::from(matches!(run.end, Some(End::ContinuedAsNew { .. }))),
         );
         add("programs ended", usize::from(run.end.is_some()));
+        let waits = |what| {
+            let said = |end: &&TurnEnd| end.waiting.iter().any(|text| text.contains(what));
+            run.turns.iter().filter(said).count()
+        };
+        add("turns that end before a next attempt", waits("next attempt"));
+        add("turns that end within a limited attempt", waits("time limit"));
         add("split turns", run.history.iter().filter(|e| e.split).count());
         Ok(())
     });
@@ -251,6 +258,7 @@ fn the_generator_reaches_every_operator_in_a_tenth_of_the_programs() {
     println!("programs with each operator: {:?}", operators.borrow());
     let wanted = [
         "activity",
+        "retry",
         "timer",
         "event",
         "queue",

@@ -122,7 +122,7 @@ impl Execution {
                     }
                 }),
             ArrivalBody::TimerDue { source } => self
-                .is_open(source, |leaf| matches!(leaf, OpenLeaf::Timer))
+                .is_open(source, |leaf| matches!(leaf, OpenLeaf::Timer { .. }))
                 .then_some(EventKind::TimerFired { source, fire_at: at }),
         };
         self.consume(origin);
@@ -232,10 +232,8 @@ impl Execution {
             self.settled.insert(leaf, outcome);
             return Admitted::Run(Activation::Poll);
         };
-        for loser in tree.settle(leaf, outcome) {
-            if self.record_cancel(loser).is_err() {
-                return Admitted::Quiet;
-            }
+        if self.settle_in(&mut tree, leaf, outcome).is_err() {
+            return Admitted::Quiet;
         }
         if let Some(settled) = tree.outcome() {
             return Admitted::Run(Activation::Resume(settled));
@@ -270,14 +268,20 @@ fn unstarted(event: &Event) -> bool {
     matches!(event.kind, EventKind::OrchestrationCancelRequested { unstarted: true, .. })
 }
 
-/// A failure as orchestration code may see it: with the name of what failed, without
-/// stack and worker.
+/// A failure as orchestration code may see it: with the name of what failed, and the id if it
+/// was a child, without stack and worker.
 fn named(failure: Failure, leaf: Option<OpenLeaf>) -> Failure {
     let mut failure = failure.without_details();
-    if failure.source.is_none()
-        && let Some(OpenLeaf::Activity { name } | OpenLeaf::Child { name, .. }) = leaf
-    {
-        failure.source = Some(name);
+    failure.instance = None;
+    match leaf {
+        Some(OpenLeaf::Activity { name }) => {
+            failure.source.get_or_insert(name);
+        }
+        Some(OpenLeaf::Child { name, instance }) => {
+            failure.source.get_or_insert(name);
+            failure.instance = Some(instance.0.into());
+        }
+        Some(OpenLeaf::Timer { .. } | OpenLeaf::Mail(_)) | None => {}
     }
     failure
 }

@@ -175,7 +175,7 @@ impl Execution {
         let kind = match self.open.get(&leaf) {
             None => return Ok(()),
             Some(OpenLeaf::Activity { .. }) => EventKind::ActivityCancelRequested { source },
-            Some(OpenLeaf::Timer) => EventKind::TimerCancelled { source },
+            Some(OpenLeaf::Timer { .. }) => EventKind::TimerCancelled { source },
             Some(OpenLeaf::Mail(_)) => EventKind::MailUnsubscribed { source },
             Some(OpenLeaf::Child { instance, .. }) => {
                 let instance = instance.clone();

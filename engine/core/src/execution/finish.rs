@@ -3,8 +3,8 @@
 
 use super::{Current, Execution, OpenLeaf, TurnOutcome};
 use crate::{
-    ChildRequest, Commit, End, Event, EventId, EventKind, KvChange, NewActivity, NewStart,
-    NewTimer, Outgoing, Role, StatusChange, TurnNo,
+    ChildRequest, Commit, End, Event, EventId, EventKind, Failure, FailureKind, KvChange,
+    NewActivity, NewStart, NewTimer, Outgoing, Role, StatusChange, TurnNo,
 };
 
 impl Execution {
@@ -12,7 +12,9 @@ impl Execution {
     /// it is refused, drop the execution.
     pub fn finish_turn(&mut self) -> TurnOutcome {
         self.check_replayed();
-        if let Some(failure) = self.mismatch.take() {
+        if let Some(divergence) = self.mismatch.take() {
+            let failure = Failure::new(FailureKind::Nondeterminism, divergence.to_string());
+            self.divergence = Some(divergence);
             for arrival in std::mem::take(&mut self.current.arrivals) {
                 self.consume(arrival.origin);
             }
@@ -29,6 +31,7 @@ impl Execution {
         let mut commit = Commit::empty(self.id, expect_event, turn);
         // Also ready without any arrival: mail in the window, or in the store, that a wait takes.
         commit.split = split || !self.ended && self.has_mail_to_deliver();
+        commit.waiting = if commit.split { None } else { self.waiting() };
         commit.consumed = current.consumed;
         commit.fused = current.fused;
         commit.seen = current.seen.into_iter().collect();

@@ -14,7 +14,8 @@
 //! it. A refused commit means: drop the whole thing.
 //!
 //! Read next: `admit` (what arrives), `record` (what is asked), `finish` (what is
-//! committed); `calls` and `tree` are the two ways in which languages ask.
+//! committed); `calls` and `tree` are the two ways in which languages ask, `retry` is
+//! common to both.
 
 mod admit;
 mod calls;
@@ -22,16 +23,19 @@ mod finish;
 mod kv;
 mod mailbox;
 mod record;
+mod retry;
 mod stop;
 mod tree;
 mod types;
+mod waiting;
 
+pub use retry::RetryCall;
 pub use types::{
     Activation, Base, Fingerprint, InputChange, KvEntry, MailName, Opening, TurnInput, TurnOutcome,
 };
 
 use crate::{
-    Arrival, ArrivalId, CompatFlags, Event, EventId, ExecutionId, Failure, Headers, InstanceId,
+    Arrival, ArrivalId, CompatFlags, Divergence, Event, EventId, ExecutionId, Headers, InstanceId,
     Limits, Nonce, Settled, TimeMs, TurnNo,
 };
 use kv::KeyValues;
@@ -79,8 +83,9 @@ pub struct Execution {
     instants: u32,
     /// The last event ended the execution.
     ended: bool,
-    /// Code and history disagree: the report.
-    mismatch: Option<Failure>,
+    /// Code and history disagree: to be recorded at the end of the turn, and recorded.
+    mismatch: Option<Divergence>,
+    divergence: Option<Divergence>,
     current: Current,
 }
 
@@ -106,10 +111,19 @@ enum Mode {
 /// Something scheduled and not resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum OpenLeaf {
-    Activity { name: String },
-    Timer,
+    Activity {
+        name: String,
+    },
+    /// `what` it is for, if it belongs to a retried call.
+    Timer {
+        fire_at: TimeMs,
+        what: Option<String>,
+    },
     Mail(MailName),
-    Child { name: String, instance: InstanceId },
+    Child {
+        name: String,
+        instance: InstanceId,
+    },
 }
 
 /// Cancels made while a combinator polls its children; recorded when the outermost ends.
@@ -176,6 +190,7 @@ impl Execution {
             instants: 0,
             ended: false,
             mismatch: None,
+            divergence: None,
             current: Current::default(),
         }
     }
@@ -218,6 +233,11 @@ impl Execution {
     /// Stop running user code: the execution has ended, or code and history disagree.
     pub fn is_stopped(&self) -> bool {
         self.ended || self.mismatch.is_some()
+    }
+
+    /// Where code and history disagree, if the last turn found that they do.
+    pub fn divergence(&self) -> Option<&Divergence> {
+        self.divergence.as_ref()
     }
 
     /// The id that the next recorded event will have.

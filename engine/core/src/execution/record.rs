@@ -4,7 +4,7 @@
 
 use super::{Execution, InputChange, Mode, OpenLeaf};
 use crate::report::{self, Comparison};
-use crate::{Event, EventId, EventKind, Failure, FailureKind, MailName, Refused, Role, TurnNo};
+use crate::{Event, EventId, EventKind, MailName, Refused, Role, TurnNo};
 
 impl Execution {
     /// Record a command of user code, or find it recorded.
@@ -72,8 +72,7 @@ impl Execution {
     /// Code and history disagree: report it, and take over what is left of the history so
     /// that the end of the execution cleans up after all of it.
     fn disagree(&mut self, asked: Option<&EventKind>) -> Refused {
-        let report = report::report(&self.replay, self.next_event, asked);
-        self.mismatch = Some(Failure::new(FailureKind::Nondeterminism, report));
+        self.mismatch = Some(report::report(&self.replay, self.next_event, asked));
         self.absorb_rest();
         Refused::Stopped
     }
@@ -113,8 +112,8 @@ impl Execution {
             EventKind::ActivityScheduled { name, .. } => {
                 self.open.insert(event.id, OpenLeaf::Activity { name: name.clone() });
             }
-            EventKind::TimerCreated { .. } => {
-                self.open.insert(event.id, OpenLeaf::Timer);
+            EventKind::TimerCreated { fire_at, .. } => {
+                self.open.insert(event.id, OpenLeaf::Timer { fire_at: *fire_at, what: None });
             }
             EventKind::SubOrchestrationScheduled { name, instance, .. } => {
                 let leaf = OpenLeaf::Child { name: name.clone(), instance: instance.clone() };

@@ -1,7 +1,7 @@
 //! Await trees: `all` and `race`, any number, nested. How they are scheduled (depth
 //! first, left to right), and how they settle. One rule for every language.
 
-use super::Execution;
+use super::{Execution, RetryCall};
 use crate::{
     Await, Awaited, EventId, Failure, FailureKind, Leaf, Refused, Scheduled, Settled, Value,
 };
@@ -21,24 +21,13 @@ pub(super) struct Tree {
 #[derive(Debug)]
 enum Node {
     Open(EventId),
+    Retry(Box<RetryCall>),
     Done(Settled),
     All { children: Vec<Node>, open: usize },
     Race(Vec<Node>),
 }
 
 impl Tree {
-    /// Put a leaf's outcome in its place. Gives the leaves that lost their race by it.
-    pub(super) fn settle(&mut self, leaf: EventId, outcome: Settled) -> BTreeSet<EventId> {
-        let mut losers = BTreeSet::new();
-        if let Some(path) = self.paths.remove(&leaf) {
-            self.root.settle(&path, outcome, &mut losers);
-        }
-        for loser in &losers {
-            self.paths.remove(loser);
-        }
-        losers
-    }
-
     /// The outcome of the whole, once it has one.
     pub(super) fn outcome(&mut self) -> Option<Settled> {
         let done = matches!(self.root, Node::Done(_));
@@ -47,13 +36,25 @@ impl Tree {
 }
 
 impl Node {
+    fn at(&mut self, path: &[usize]) -> Option<&mut Self> {
+        let Some((branch, rest)) = path.split_first() else {
+            return Some(self);
+        };
+        match self {
+            Self::All { children, .. } | Self::Race(children) => {
+                children.get_mut(*branch)?.at(rest)
+            }
+            Self::Open(_) | Self::Retry(_) | Self::Done(_) => None,
+        }
+    }
+
     fn settle(&mut self, path: &[usize], outcome: Settled, losers: &mut BTreeSet<EventId>) {
         let Some((branch, rest)) = path.split_first() else {
             *self = Self::Done(outcome);
             return;
         };
         match self {
-            Self::Open(_) | Self::Done(_) => return,
+            Self::Open(_) | Self::Retry(_) | Self::Done(_) => return,
             Self::Race(children) => {
                 children[*branch].settle(rest, outcome, losers);
                 if !matches!(children[*branch], Self::Done(_)) {
@@ -75,7 +76,7 @@ impl Node {
                 let settled = std::mem::take(children).into_iter().filter_map(Self::done);
                 *self = Self::Done(Ok(Value::All(settled.collect())));
             }
-            Self::Open(_) | Self::Done(_) | Self::All { .. } => {}
+            Self::Open(_) | Self::Retry(_) | Self::Done(_) | Self::All { .. } => {}
             Self::Race(children) => {
                 let winner = children.iter().position(|child| matches!(child, Self::Done(_)));
                 let Some(index) = winner else { return };
@@ -95,7 +96,7 @@ impl Node {
     fn done(self) -> Option<Settled> {
         match self {
             Self::Done(settled) => Some(settled),
-            Self::Open(_) | Self::All { .. } | Self::Race(_) => None,
+            Self::Open(_) | Self::Retry(_) | Self::All { .. } | Self::Race(_) => None,
         }
     }
 
@@ -104,6 +105,7 @@ impl Node {
             Self::Open(leaf) => {
                 into.insert(*leaf);
             }
+            Self::Retry(call) => into.extend(call.leaves()),
             Self::Done(_) => {}
             Self::All { children, .. } | Self::Race(children) => {
                 for child in children {
@@ -146,6 +148,35 @@ impl Execution {
         Ok(Awaited::Pending)
     }
 
+    /// Put a leaf's outcome in its place, and cancel what lost its race by it.
+    pub(super) fn settle_in(
+        &mut self,
+        tree: &mut Tree,
+        leaf: EventId,
+        outcome: Settled,
+    ) -> Result<(), Refused> {
+        let Some(path) = tree.paths.remove(&leaf) else {
+            return Ok(());
+        };
+        let mut losers = BTreeSet::new();
+        let settled = match tree.root.at(&path) {
+            Some(Node::Retry(call)) => self.retry_step(call, leaf, outcome, &mut losers)?,
+            Some(Node::Open(_) | Node::Done(_) | Node::All { .. } | Node::Race(_)) | None => {
+                Some(outcome)
+            }
+        };
+        if let Some(outcome) = settled {
+            tree.root.settle(&path, outcome, &mut losers);
+        } else if let Some(Node::Retry(call)) = tree.root.at(&path) {
+            tree.paths.extend(call.leaves().map(|leaf| (leaf, path.clone())));
+        }
+        for loser in losers {
+            tree.paths.remove(&loser);
+            self.record_cancel(loser)?;
+        }
+        Ok(())
+    }
+
     /// Nothing is recorded unless every leaf can be.
     fn check_tree(&self, tree: &Await, depth: usize) -> Result<(), Refused> {
         if depth > MAX_DEPTH {
@@ -156,6 +187,9 @@ impl Execution {
                 Err(invalid("continueAsNew cannot stand inside all or race; yield it by itself"))
             }
             Await::Leaf(leaf) => self.check_leaf(leaf).map_err(Refused::Failed),
+            Await::Retry { activity, policy } => {
+                self.check_retry(activity, policy).map_err(Refused::Failed)
+            }
             Await::Race(branches) if branches.is_empty() => {
                 Err(invalid("race needs at least one task"))
             }
@@ -182,6 +216,11 @@ impl Execution {
                         Node::Open(event)
                     }
                 });
+            }
+            Await::Retry { activity, policy } => {
+                let call = self.retry_checked(activity, policy)?;
+                paths.extend(call.leaves().map(|leaf| (leaf, path.clone())));
+                return Ok(Node::Retry(Box::new(call)));
             }
             Await::All(branches) | Await::Race(branches) => branches,
         };

@@ -61,7 +61,7 @@ fn rule_09_trees_and_leaves_give_one_history() {
 
     let leaf = |tree: Await| match tree {
         Await::Leaf(leaf) => leaf,
-        Await::All(_) | Await::Race(_) => panic!("a leaf"),
+        Await::Retry { .. } | Await::All(_) | Await::Race(_) => panic!("a leaf"),
     };
     let mut leaves = Bench::new();
     let mut code = |execution: &mut Execution, activation: Activation| match activation {

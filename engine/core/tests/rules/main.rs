@@ -10,5 +10,7 @@ mod bench;
 mod histories;
 mod mail_and_state;
 mod replay;
+mod retries;
 mod stopping;
 mod turns;
+mod waiting;

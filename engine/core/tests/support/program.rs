@@ -30,6 +30,8 @@ pub(crate) enum Step {
 #[derive(Debug, Clone)]
 pub(crate) enum Tree {
     Activity(u8),
+    /// An activity, its attempts, and which of a few policies.
+    Retry(u8, u8, u8),
     Timer(u16),
     Event(u8),
     Queue(u8),
@@ -69,6 +71,7 @@ fn steps(max: usize) -> BoxedStrategy<Vec<Step>> {
 fn tree() -> BoxedStrategy<Tree> {
     let leaf = prop_oneof![
         4 => (0..3_u8).prop_map(Tree::Activity),
+        2 => (0..3_u8, 1..5_u8, any::<u8>()).prop_map(|(n, max, p)| Tree::Retry(n, max, p)),
         2 => (0..50_u16).prop_map(Tree::Timer),
         2 => (0..2_u8).prop_map(Tree::Event),
         2 => (0..2_u8).prop_map(Tree::Queue),
@@ -86,6 +89,26 @@ fn tree() -> BoxedStrategy<Tree> {
     .boxed()
 }
 
+fn activity(n: u8, input: Payload) -> Leaf {
+    let tag = (n == 2).then(|| "t".to_owned());
+    Leaf::Activity { name: format!("act{n}"), input, session: None, tag }
+}
+
+/// Each bit of `kind` is a limit that it has or has not; the rest says how it backs off.
+fn policy(max_attempts: u32, kind: u8) -> RetryPolicy {
+    RetryPolicy {
+        backoff: match kind / 8 % 4 {
+            0 => Backoff::None,
+            1 => Backoff::Linear,
+            _ => Backoff::Custom { initial_ms: 5, max_ms: 40, factor: 2.0, jitter: 0.5 },
+        },
+        timeout_ms: (kind & 1 > 0).then_some(10),
+        total_timeout_ms: (kind & 2 > 0).then_some(50),
+        non_retryable: (kind & 4 > 0).then(|| "Fatal".to_owned()).into_iter().collect(),
+        ..RetryPolicy::new(max_attempts)
+    }
+}
+
 impl Tree {
     /// As the core takes it; `place` makes explicit child ids unique in the program.
     fn to_await(&self, place: &mut usize) -> Await {
@@ -99,9 +122,10 @@ impl Tree {
             Self::Race(branches) => {
                 return Await::Race(branches.iter().map(|b| b.to_await(place)).collect());
             }
-            Self::Activity(n) => {
-                let tag = (*n == 2).then(|| "t".to_owned());
-                Leaf::Activity { name: format!("act{n}"), input, session: None, tag }
+            Self::Activity(n) => activity(*n, input),
+            Self::Retry(n, max, kind) => {
+                let policy = policy(u32::from(*max), *kind);
+                return Await::Retry { activity: activity(*n, input), policy };
             }
             Self::Timer(ms) => Leaf::Timer { delay_ms: u64::from(*ms) },
             Self::Event(n) => Leaf::Mail { channel: Channel::Event, name: format!("m{n}") },
@@ -126,6 +150,7 @@ impl Tree {
     fn note(&self, depth: usize, seen: &mut BTreeSet<&'static str>) -> usize {
         seen.insert(match self {
             Self::Activity(_) => "activity",
+            Self::Retry(..) => "retry",
             Self::Timer(_) => "timer",
             Self::Event(_) => "event",
             Self::Queue(_) => "queue",

@@ -25,6 +25,7 @@ pub(crate) struct Run {
 pub(crate) struct TurnEnd {
     pub(crate) events: usize,
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) waiting: Option<String>,
     pub(crate) seen: Vec<String>,
     pub(crate) unread: Vec<UnreadMail>,
     /// The turn was cut short while a wait could take mail: a cold copy would go on.
@@ -153,6 +154,7 @@ impl<'p> World<'p> {
         self.run.turns.push(TurnEnd {
             events: self.run.history.len(),
             fingerprint: self.execution.fingerprint(),
+            waiting: commit.waiting.clone(),
             seen: self.coroutine.seen.clone(),
             unread: self.unread.clone(),
             cut: commit.split && can_deliver(&self.execution.fingerprint()),
@@ -220,8 +222,9 @@ fn next_body(run: &Run, asked: &mut BTreeSet<EventId>, dice: &mut Dice) -> Arriv
     let event = scheduled[dice.roll(scheduled.len())];
     let source = event.id;
     asked.insert(source);
-    let outcome = if dice.roll(5) == 0 {
-        Err(Failure::application(format!("failed {source}")))
+    let outcome = if dice.roll(4) == 0 {
+        let name = (dice.roll(3) == 0).then(|| "Fatal".to_owned());
+        Err(Failure { name, ..Failure::application(format!("failed {source}")) })
     } else {
         Ok(Payload::json(format!("\"{source}\"")))
     };
