@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let env = system_env();
     let store = Arc::new(SqliteProvider::in_memory(env.clone()).await?);
-    let runtime = Runtime::start_registry(env, store, registry, RuntimeOptions::default());
+    let runtime = Runtime::start_registry(env, store, registry, RuntimeOptions::default())?;
     let client = runtime.client();
 
     let input = Greeting { name: "World".to_owned() };

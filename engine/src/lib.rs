@@ -29,7 +29,7 @@
 //!
 //! let env = system_env();
 //! let store = Arc::new(SqliteProvider::in_memory(env.clone()).await?);
-//! let runtime = Runtime::start_registry(env, store, registry, RuntimeOptions::default());
+//! let runtime = Runtime::start_registry(env, store, registry, RuntimeOptions::default())?;
 //!
 //! let client = runtime.client();
 //! client.start_typed("hello-1", "HelloWorkflow", "World").await?;
@@ -42,6 +42,10 @@
 //! # #[cfg(not(feature = "sqlite"))]
 //! # fn main() {}
 //! ```
+//!
+//! Activities and orchestrations can be declared once with their types ([`sdk::Activity`],
+//! [`sdk::Orchestration`]): a wrong input or output is then a compile error, wherever they are
+//! registered, called, started or awaited.
 //!
 //! This crate is a door: the rooms are [`core`] (what a history is), [`provider`] (what a
 //! store must guarantee), [`sdk`] (writing orchestrations) and [`runtime`] (running them).
@@ -60,10 +64,12 @@ pub use typed::ClientExt;
 /// What most programs need.
 pub mod prelude {
     pub use crate::typed::ClientExt;
-    pub use duroxide_runtime::{Client, ClientError, Runtime, RuntimeOptions, system_env};
+    pub use duroxide_runtime::{
+        Client, ClientError, Runtime, RuntimeOptions, StartRequest, Started, system_env,
+    };
     pub use duroxide_sdk::{
-        ActivityContext, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OrchestrationContext,
-        OrchestrationError, Registry, RegistryError,
+        Activity, ActivityContext, Backoff, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, Orchestration,
+        OrchestrationContext, OrchestrationError, Registry, RegistryError, RetryPolicy,
     };
     #[cfg(feature = "sqlite")]
     pub use duroxide_sqlite::{SqliteOptions, SqliteProvider};

@@ -2,18 +2,41 @@
 //! ([`Client`]).
 
 use duroxide_core::{InstanceId, Payload};
-use duroxide_runtime::{Client, ClientError, Started};
+use duroxide_runtime::{Client, ClientError, StartRequest, Started};
+use duroxide_sdk::{Orchestration, Startable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// [`Client`] calls that take and give any value that serde knows.
 pub trait ClientExt {
-    /// As [`Client::start`].
+    /// As [`Client::start`]: by name with any input, or by an [`Orchestration`] with the
+    /// input that it declares.
+    ///
+    /// ```no_run
+    /// use duroxide::prelude::*;
+    /// # use std::time::Duration;
+    /// const BILLING: Orchestration<u32, String> = Orchestration::new("Billing");
+    ///
+    /// # async fn bill(client: Client) -> Result<(), ClientError> {
+    /// client.start_typed("bill-1", BILLING, &100).await?;
+    /// let bill = client.wait_for(BILLING, "bill-1", Duration::from_secs(30)).await?;
+    /// println!("{bill}"); // it is a String
+    /// # Ok(())
+    /// # }
+    /// ```
+    /// ```compile_fail,E0277
+    /// # use duroxide::prelude::*;
+    /// # const BILLING: Orchestration<u32, String> = Orchestration::new("Billing");
+    /// # async fn bill(client: Client) -> Result<(), ClientError> {
+    /// client.start_typed("bill-1", BILLING, "a hundred").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     fn start_typed<In: Serialize + Sync + ?Sized>(
         &self,
         instance: impl Into<InstanceId> + Send,
-        name: &str,
+        what: impl Startable<In> + Send,
         input: &In,
     ) -> impl Future<Output = Result<Started, ClientError>> + Send;
 
@@ -39,16 +62,40 @@ pub trait ClientExt {
         instance: impl Into<InstanceId> + Send,
         timeout: Duration,
     ) -> impl Future<Output = Result<Out, ClientError>> + Send;
+
+    /// As [`wait_typed`](Self::wait_typed), for what the [`Orchestration`] declares to give.
+    /// Nothing checks that the instance runs this orchestration, only that its output reads
+    /// as one.
+    ///
+    /// ```compile_fail,E0308
+    /// # use duroxide::prelude::*;
+    /// # use std::time::Duration;
+    /// # const BILLING: Orchestration<u32, String> = Orchestration::new("Billing");
+    /// # async fn bill(client: Client) -> Result<u64, ClientError> {
+    /// client.wait_for(BILLING, "bill-1", Duration::from_secs(30)).await
+    /// # }
+    /// ```
+    fn wait_for<In, Out: DeserializeOwned>(
+        &self,
+        what: Orchestration<In, Out>,
+        instance: impl Into<InstanceId> + Send,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Out, ClientError>> + Send;
 }
 
 impl ClientExt for Client {
     async fn start_typed<In: Serialize + Sync + ?Sized>(
         &self,
         instance: impl Into<InstanceId> + Send,
-        name: &str,
+        what: impl Startable<In> + Send,
         input: &In,
     ) -> Result<Started, ClientError> {
-        self.start(instance, name, payload("the input", input)?).await
+        let (name, version) = what.into_start();
+        let request = StartRequest::new(instance, name, payload("the input", input)?);
+        match version {
+            Some(version) => self.start_with(request.version(version)).await,
+            None => self.start_with(request).await,
+        }
     }
 
     async fn raise_event_typed<In: Serialize + Sync + ?Sized>(
@@ -80,6 +127,15 @@ impl ClientExt for Client {
         };
         let text = output.as_json().ok_or_else(|| unreadable("it is not JSON".to_owned()))?;
         serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
+    }
+
+    async fn wait_for<In, Out: DeserializeOwned>(
+        &self,
+        _what: Orchestration<In, Out>,
+        instance: impl Into<InstanceId> + Send,
+        timeout: Duration,
+    ) -> Result<Out, ClientError> {
+        self.wait_typed(instance, timeout).await
     }
 }
 

@@ -4,8 +4,9 @@
 use crate::OrchestrationError;
 use crate::codec;
 use crate::leaf::Durable;
+use crate::retry::Retried;
 use crate::shared::Shared;
-use duroxide_core::{Failure, FailureKind, InstanceId, Leaf, Payload, Value};
+use duroxide_core::{Failure, FailureKind, InstanceId, Leaf, Payload, RetryPolicy, Value};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
@@ -36,15 +37,51 @@ impl<Out> ActivityCall<Out> {
     }
 }
 
+impl<Out: DeserializeOwned> ActivityCall<Out> {
+    /// Tries it again when it fails or takes too long, as the policy says; each attempt with
+    /// the session and tag set before. The waits in between are durable timers. It fails
+    /// with the last error, or, if the last attempt took too long, with one whose
+    /// [`is_timeout`](OrchestrationError::is_timeout) is true. A wrong policy fails the
+    /// await, and nothing is scheduled.
+    ///
+    /// ```
+    /// # use duroxide_sdk::{OrchestrationContext, OrchestrationError};
+    /// use duroxide_sdk::{Backoff, RetryPolicy};
+    /// async fn pay(ctx: OrchestrationContext, order: u32) -> Result<String, OrchestrationError> {
+    ///     let policy = RetryPolicy {
+    ///         backoff: Backoff::Fixed,
+    ///         timeout_ms: Some(5_000),
+    ///         non_retryable: vec!["CardDeclined".to_owned()],
+    ///         ..RetryPolicy::new(5)
+    ///     };
+    ///     ctx.activity("Charge", &order).with_tag("payments").with_retry(policy).await
+    /// }
+    /// ```
+    pub fn with_retry(self, policy: RetryPolicy) -> Retried<Out> {
+        let shared = Arc::clone(&self.shared);
+        Retried::new(shared, self.into_leaf(), policy, result_of_activity)
+    }
+}
+
+impl<Out> ActivityCall<Out> {
+    fn into_leaf(self) -> Result<Leaf, Failure> {
+        let Self { shared: _, name, input, session, tag, out: _ } = self;
+        input.map(|input| Leaf::Activity { name, input, session, tag })
+    }
+}
+
 impl<Out: DeserializeOwned> IntoFuture for ActivityCall<Out> {
     type Output = Result<Out, OrchestrationError>;
     type IntoFuture = Durable<Out>;
 
     fn into_future(self) -> Durable<Out> {
-        let Self { shared, name, input, session, tag, out: _ } = self;
-        let leaf = input.map(|input| Leaf::Activity { name, input, session, tag });
-        Durable::new(&shared, leaf, |value| payload_of("the result of the activity", value))
+        let shared = Arc::clone(&self.shared);
+        Durable::new(&shared, self.into_leaf(), result_of_activity)
     }
+}
+
+fn result_of_activity<Out: DeserializeOwned>(value: Value) -> Result<Out, Failure> {
+    payload_of("the result of the activity", value)
 }
 
 impl<Out> fmt::Debug for ActivityCall<Out> {

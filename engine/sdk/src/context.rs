@@ -7,13 +7,14 @@ use crate::group::{IntoBranches, Join, Select};
 use crate::leaf::Durable;
 use crate::shared::Shared;
 use crate::trace::{self, Level};
-use crate::{OrchestrationError, codec};
+use crate::{Callable, Orchestration, OrchestrationError, Startable, codec};
 use duroxide_core::{
     Channel, Execution, ExecutionId, Failure, FailureKind, InstanceId, Leaf, READ_VALUE_ACTIVITY,
     Refused, Scheduled, TimeMs, Value,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -73,6 +74,28 @@ impl OrchestrationContext {
         }
     }
 
+    /// Runs a declared activity, or a declared orchestration as a child: as
+    /// [`activity`](Self::activity) and [`child`](Self::child), with an input and a result
+    /// of the declared types.
+    ///
+    /// ```
+    /// # use duroxide_sdk::{Activity, Orchestration, OrchestrationContext, OrchestrationError};
+    /// const RESERVE: Activity<u32, String> = Activity::new("ReserveSeat");
+    /// const PAY: Orchestration<String, bool> = Orchestration::new("Pay");
+    ///
+    /// async fn book(ctx: OrchestrationContext, trip: u32) -> Result<bool, OrchestrationError> {
+    ///     let seat = ctx.call(RESERVE, &trip).on_session("hall-1").await?;
+    ///     ctx.call(PAY, &seat).with_id(format!("pay-{seat}")).await
+    /// }
+    /// ```
+    pub fn call<Input, C>(&self, what: C, input: &Input) -> C::Call
+    where
+        Input: ?Sized,
+        C: Callable<Input>,
+    {
+        what.call_on(self, input)
+    }
+
     /// Waits for this long on the store's clock; parts of a millisecond count as a whole.
     pub fn timer(&self, delay: Duration) -> Durable<()> {
         let delay_ms = u64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
@@ -116,6 +139,27 @@ impl OrchestrationContext {
         input: &(impl Serialize + ?Sized),
     ) -> Durable<T> {
         self.next_execution(input, Some(version.into()))
+    }
+
+    /// As [`continue_as_new`](Self::continue_as_new), with an input of the declared type.
+    /// The declaration must be the running orchestration's: another name fails.
+    pub fn continue_as<T, Input, In, Out>(
+        &self,
+        what: Orchestration<In, Out>,
+        input: &Input,
+    ) -> Durable<T>
+    where
+        Input: Serialize + ?Sized,
+        In: Borrow<Input>,
+    {
+        let name = self.name();
+        if what.name() == name {
+            return self.next_execution(input, what.asked_version());
+        }
+        let message = format!("{name:?} cannot continue as {:?}", what.name());
+        self.durable(Err(Failure::new(FailureKind::Invalid, message)), |_| {
+            Err(unexpected("continue-as-new"))
+        })
     }
 
     /// Waits for every branch; gives their outcomes in order and never fails itself.
@@ -170,15 +214,16 @@ impl OrchestrationContext {
 
 /// At once, without waiting.
 impl OrchestrationContext {
-    /// Starts an orchestration that nobody waits for, in the latest version. An id that
-    /// exists already is left alone.
-    pub fn start_detached(
+    /// Starts an orchestration, by name or declared, that nobody waits for, in the latest
+    /// version. An id that exists already is left alone.
+    pub fn start_detached<Input: Serialize + ?Sized>(
         &self,
-        name: &str,
+        what: impl Startable<Input>,
         id: impl Into<InstanceId>,
-        input: &(impl Serialize + ?Sized),
+        input: &Input,
     ) -> Result<(), OrchestrationError> {
-        self.detach(name, None, id.into(), input)
+        let (name, version) = what.into_start();
+        self.detach(&name, version, id.into(), input)
     }
 
     /// As [`start_detached`](Self::start_detached), in this version.
@@ -218,12 +263,12 @@ impl OrchestrationContext {
 
     /// Shows progress to clients.
     pub fn set_custom_status(&self, status: impl Into<String>) -> Result<(), OrchestrationError> {
-        self.call(|execution| execution.set_status(Some(status.into())))
+        self.ask(|execution| execution.set_status(Some(status.into())))
     }
 
     /// Takes the custom status back.
     pub fn reset_custom_status(&self) -> Result<(), OrchestrationError> {
-        self.call(|execution| execution.set_status(None))
+        self.ask(|execution| execution.set_status(None))
     }
 
     /// The custom status as it was last set.
@@ -233,33 +278,33 @@ impl OrchestrationContext {
 
     /// Sets a durable value of this instance, kept after its end.
     pub fn set_value(&self, key: &str, value: &str) -> Result<(), OrchestrationError> {
-        self.call(|execution| execution.kv_set(key, value))
+        self.ask(|execution| execution.kv_set(key, value))
     }
 
     /// A value of this instance, as it was last set.
     pub fn get_value(&self, key: &str) -> Result<Option<String>, OrchestrationError> {
-        self.call(|execution| execution.kv_get(key))
+        self.ask(|execution| execution.kv_get(key))
     }
 
     /// Every value of this instance.
     pub fn all_values(&self) -> Result<BTreeMap<String, String>, OrchestrationError> {
-        self.call(|execution| Ok(execution.kv_all()?.into_iter().collect()))
+        self.ask(|execution| Ok(execution.kv_all()?.into_iter().collect()))
     }
 
     /// Removes a value.
     pub fn clear_value(&self, key: &str) -> Result<(), OrchestrationError> {
-        self.call(|execution| execution.kv_clear(Some(key)))
+        self.ask(|execution| execution.kv_clear(Some(key)))
     }
 
     /// Removes every value.
     pub fn clear_all_values(&self) -> Result<(), OrchestrationError> {
-        self.call(|execution| execution.kv_clear(None))
+        self.ask(|execution| execution.kv_clear(None))
     }
 
     /// Removes values last set at or before a time, except those set in this turn; gives
     /// how many.
     pub fn prune_values_updated_before(&self, time: TimeMs) -> Result<usize, OrchestrationError> {
-        self.call(|execution| execution.kv_prune(time))
+        self.ask(|execution| execution.kv_prune(time))
     }
 
     fn detach(
@@ -275,13 +320,13 @@ impl OrchestrationContext {
     }
 
     fn instant(&self, leaf: Leaf) -> Result<Value, OrchestrationError> {
-        match self.call(|execution| execution.schedule(leaf))? {
+        match self.ask(|execution| execution.schedule(leaf))? {
             Scheduled::Ready(value) => Ok(value),
             Scheduled::Pending(_) => Err(unexpected("what resolves at once").into()),
         }
     }
 
-    fn call<R>(
+    fn ask<R>(
         &self,
         step: impl FnOnce(&mut Execution) -> Result<R, Refused>,
     ) -> Result<R, OrchestrationError> {

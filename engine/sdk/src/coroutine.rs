@@ -6,8 +6,8 @@ use crate::error::panic_failure;
 use crate::shared::Shared;
 use crate::{BoxFuture, OrchestrationContext, OrchestrationFn};
 use duroxide_core::{
-    Activation, Ending, Execution, Failure, FailureKind, Fingerprint, Opening, Payload, TurnInput,
-    TurnOutcome,
+    Activation, Divergence, Ending, Execution, Failure, FailureKind, Fingerprint, Opening, Payload,
+    TurnInput, TurnOutcome,
 };
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,6 +60,11 @@ impl Coroutine {
     /// Whether it will never run code again: it ended, or code and history disagree.
     pub fn is_over(&self) -> bool {
         self.shared.read(|execution| execution.is_ended() || execution.is_stopped())
+    }
+
+    /// Where its code and its history disagree, if they do.
+    pub fn divergence(&self) -> Option<Divergence> {
+        self.shared.read(|execution| execution.divergence().cloned())
     }
 
     /// What must be equal between this copy and a cold replay of its history.

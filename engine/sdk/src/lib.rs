@@ -25,19 +25,25 @@
 //! # Ok::<(), duroxide_sdk::RegistryError>(())
 //! ```
 //!
+//! Where names are known beforehand, declare them once with their types ([`Activity`],
+//! [`Orchestration`]): a wrong input or output is then a compile error.
+//!
 //! Not here: where any of it runs (`duroxide-runtime`), and the rules of replay
 //! (`duroxide-core`), which this crate only drives: see [`Coroutine`]. To try an
-//! orchestration without a runtime, see [`testing`].
+//! orchestration without a runtime, or to check that a new build still replays what an old
+//! one recorded, see [`testing`].
 
 mod activity;
 mod calls;
 mod codec;
 mod context;
 mod coroutine;
+mod declare;
 mod error;
 mod group;
 mod leaf;
 mod registry;
+mod retry;
 mod shared;
 pub mod testing;
 mod trace;
@@ -46,12 +52,16 @@ pub use activity::{ActivityContext, ActivityFacts};
 pub use calls::{ActivityCall, ChildCall};
 pub use context::OrchestrationContext;
 pub use coroutine::Coroutine;
+pub use declare::{Activity, ActivityName, Callable, Orchestration, OrchestrationName, Startable};
 pub use error::{OrchestrationError, panic_failure};
 pub use group::{
     Branches, IntoBranches, Join, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, Select, Slot, Slots,
 };
 pub use leaf::Durable;
 pub use registry::{ActivityFn, OrchestrationFn, Registry, RegistryBuilder, RegistryError};
+pub use retry::Retried;
+
+pub use duroxide_core::{Backoff, RetryPolicy};
 
 /// A boxed future of user code.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;

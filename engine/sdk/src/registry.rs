@@ -2,7 +2,9 @@
 //! registered twice, is an error of the builder, long before anything runs.
 
 use crate::error::failure_of;
-use crate::{ActivityContext, BoxFuture, OrchestrationContext, codec};
+use crate::{
+    ActivityContext, ActivityName, BoxFuture, OrchestrationContext, OrchestrationName, codec,
+};
 use duroxide_core::{Failure, Limits, Payload, validate_name};
 use semver::Version;
 use serde::Serialize;
@@ -124,8 +126,12 @@ pub struct RegistryBuilder {
 }
 
 impl RegistryBuilder {
-    /// Names an activity.
-    pub fn register_activity<In, Out, E, F, Fut>(mut self, name: impl Into<String>, code: F) -> Self
+    /// Names an activity, by text or by its [`Activity`](crate::Activity).
+    pub fn register_activity<In, Out, E, F, Fut>(
+        mut self,
+        name: impl ActivityName<In, Out>,
+        code: F,
+    ) -> Self
     where
         In: DeserializeOwned + Send + 'static,
         Out: Serialize,
@@ -133,16 +139,17 @@ impl RegistryBuilder {
         F: Fn(ActivityContext, In) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Out, E>> + Send + 'static,
     {
-        let name = name.into();
+        let name = name.into_name();
         let added = self.add_activity(&name, erase_activity(&name, code));
         self.note(added);
         self
     }
 
-    /// Names an orchestration, as version 1.0.0.
+    /// Names an orchestration: by text, as version 1.0.0, or by its
+    /// [`Orchestration`](crate::Orchestration), as the version declared there.
     pub fn register_orchestration<In, Out, E, F, Fut>(
         self,
-        name: impl Into<String>,
+        name: impl OrchestrationName<In, Out>,
         code: F,
     ) -> Self
     where
@@ -152,7 +159,8 @@ impl RegistryBuilder {
         F: Fn(OrchestrationContext, In) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Out, E>> + Send + 'static,
     {
-        self.register_orchestration_versioned(name, "1.0.0", code)
+        let (name, version) = name.into_name_and_version();
+        self.register_orchestration_versioned(name, version, code)
     }
 
     /// Names one version of an orchestration. New instances run the highest; running ones

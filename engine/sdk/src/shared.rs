@@ -5,7 +5,10 @@
 //! was dropped, or a future strayed to another task) they have no effect, so that
 //! nothing durable ever happens in a `Drop`.
 
-use duroxide_core::{EventId, Execution, Failure, FailureKind, Leaf, Refused, Scheduled, Settled};
+use duroxide_core::{
+    EventId, Execution, Failure, FailureKind, Leaf, Refused, RetryCall, RetryPolicy, Scheduled,
+    Settled,
+};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -85,6 +88,51 @@ impl Shared {
         settled
     }
 
+    /// The first poll of a retried call.
+    pub(crate) fn retry(
+        &self,
+        activity: Leaf,
+        policy: RetryPolicy,
+        waker: &Waker,
+    ) -> Result<RetryCall, Refused> {
+        let mut state = self.lock();
+        if !state.polling {
+            return Err(Refused::Stopped);
+        }
+        let call = state.execution.retry(activity, policy)?;
+        state.open(&call, waker);
+        Ok(call)
+    }
+
+    /// Its later polls: `None` while it goes on.
+    pub(crate) fn retried(
+        &self,
+        call: &mut RetryCall,
+        waker: &Waker,
+    ) -> Result<Option<Settled>, Refused> {
+        let mut state = self.lock();
+        if !state.polling {
+            return Ok(None);
+        }
+        let mut leaves = call.leaves();
+        let settled =
+            leaves.find_map(|leaf| state.execution.settled(leaf).map(|outcome| (leaf, outcome)));
+        let Some((leaf, outcome)) = settled else {
+            for leaf in call.leaves() {
+                state.keep_waker(leaf, waker);
+            }
+            return Ok(None);
+        };
+        for leaf in call.leaves() {
+            state.close(leaf);
+        }
+        let settled = state.execution.retry_settled(call, leaf, outcome)?;
+        if settled.is_none() {
+            state.open(call, waker);
+        }
+        Ok(settled)
+    }
+
     /// An open leaf was dropped before it gave its outcome.
     pub(crate) fn cancel(&self, leaf: EventId) {
         let mut state = self.lock();
@@ -134,6 +182,13 @@ impl State {
     fn keep_waker(&mut self, leaf: EventId, waker: &Waker) {
         if !waker.will_wake(&self.root) {
             self.foreign.insert(leaf, waker.clone());
+        }
+    }
+
+    fn open(&mut self, call: &RetryCall, waker: &Waker) {
+        for leaf in call.leaves() {
+            self.open += 1;
+            self.keep_waker(leaf, waker);
         }
     }
 

@@ -167,6 +167,48 @@ fn continue_as_new_carries_status_and_values_and_unread_mail() {
 }
 
 #[test]
+fn continue_as_new_goes_on_in_the_latest_version_or_in_the_one_it_names() {
+    let one = |ctx: OrchestrationContext, version: String| async move {
+        let version = Some(version).filter(|version| !version.is_empty());
+        match version {
+            None => ctx.continue_as_new::<String>("x").await,
+            Some(version) => ctx.continue_as_new_versioned::<String>(version, "x").await,
+        }
+    };
+    let other =
+        |ctx: OrchestrationContext, _: String| async move { Ok::<_, String>(ctx.version()) };
+    let registry = Registry::builder()
+        .register_orchestration("It", one)
+        .register_orchestration_versioned("It", "2.0.0", other)
+        .register_orchestration_versioned("It", "3.0.0", other)
+        .build()
+        .unwrap();
+    for (asked, run_in) in [("", "3.0.0"), ("2.0.0", "2.0.0")] {
+        let mut run = ByHand::start_version(&registry, "It", "1.0.0", &asked);
+        run.turn();
+        run.turn();
+        assert_eq!(run.output::<String>(), Ok(run_in.to_owned()));
+    }
+}
+
+#[test]
+fn the_custom_status_is_set_read_and_reset() {
+    let registry = it!(|ctx: OrchestrationContext, (): ()| async move {
+        ctx.set_custom_status("busy")?;
+        assert_eq!(ctx.custom_status().as_deref(), Some("busy"));
+        ctx.wait_event::<()>("go").await?;
+        ctx.reset_custom_status()?;
+        Ok::<_, OrchestrationError>(ctx.custom_status())
+    });
+    let mut run = ByHand::start(&registry, "It", &());
+    run.turn();
+    assert_eq!(run.custom_status(), Some("busy"));
+    run.raise("go", &()).turn();
+    assert_eq!(run.output::<Option<String>>(), Ok(None));
+    assert_eq!(run.custom_status(), None);
+}
+
+#[test]
 fn continue_as_new_inside_a_combinator_is_refused() {
     let registry = it!(|ctx: OrchestrationContext, (): ()| async move {
         let next = ctx.continue_as_new::<()>(&());
@@ -205,14 +247,18 @@ fn values_read_their_own_writes() {
         assert_eq!((ctx.get_value("a")?, ctx.get_value("b")?.as_deref()), (None, Some("2")));
         assert_eq!((pruned, ctx.all_values()?.len()), (0, 1));
         ctx.timer(Duration::from_secs(1)).await?;
-        ctx.prune_values_updated_before(ctx.utc_now()?)
+        let pruned = ctx.prune_values_updated_before(ctx.utc_now()?)?;
+        ctx.set_value("c", "3")?;
+        ctx.clear_all_values()?;
+        assert_eq!(ctx.all_values()?.len(), 0);
+        Ok::<_, OrchestrationError>(pruned)
     });
     let mut run = ByHand::start(&registry, "It", &());
     run.turn();
     assert_eq!(run.value("b"), Some("2"));
     run.timer_fires().turn();
     assert_eq!(run.output::<usize>(), Ok(1));
-    assert_eq!(run.value("b"), None);
+    assert_eq!((run.value("b"), run.value("c")), (None, None));
 }
 
 #[test]

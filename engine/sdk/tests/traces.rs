@@ -1,7 +1,7 @@
-//! Traces of an orchestration appear once, with the fields a log reader filters by.
+//! Traces carry the fields a log reader filters by; those of an orchestration appear once.
 
 use duroxide_sdk::testing::ByHand;
-use duroxide_sdk::{OrchestrationContext, OrchestrationError, Registry};
+use duroxide_sdk::{ActivityContext, OrchestrationContext, OrchestrationError, Registry};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,35 +27,78 @@ impl Write for Log {
     }
 }
 
+/// What is logged while this runs, line by line.
+fn logged(run: impl FnOnce()) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, run);
+    log.lines()
+}
+
+const FIELDS: &str = "instance_id=\"test\" execution_id=1 orchestration_name=\"It\" \
+                      orchestration_version=\"1.0.0\"";
+
 #[test]
 fn traces_are_silent_in_replay_and_carry_their_fields() {
     let code = |ctx: OrchestrationContext, (): ()| async move {
         ctx.trace_info("before");
         ctx.activity::<()>("Work", &()).await?;
         ctx.trace_warn("after");
+        ctx.trace_error("badly");
+        ctx.trace_debug("closely");
         Ok::<_, OrchestrationError>(())
     };
     let registry = Registry::builder().register_orchestration("It", code).build().unwrap();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    let lines = logged(|| {
         let mut run = ByHand::start(&registry, "It", &());
         // Every turn is also replayed cold, and here the copy is evicted as well.
         run.turn();
         run.evict().activity_completes("Work", &()).turn();
     });
-    let fields = "instance_id=\"test\" execution_id=1 orchestration_name=\"It\" \
-                  orchestration_version=\"1.0.0\"";
     assert_eq!(
-        log.lines(),
+        lines,
         [
-            format!(" INFO duroxide::orchestration: before {fields}"),
-            format!(" WARN duroxide::orchestration: after {fields}"),
+            format!(" INFO duroxide::orchestration: before {FIELDS}"),
+            format!(" WARN duroxide::orchestration: after {FIELDS}"),
+            format!("ERROR duroxide::orchestration: badly {FIELDS}"),
+            format!("DEBUG duroxide::orchestration: closely {FIELDS}"),
+        ]
+    );
+}
+
+#[test]
+fn traces_of_an_activity_name_it_and_its_worker() {
+    let work = |ctx: ActivityContext, (): ()| async move {
+        ctx.trace_info("one");
+        ctx.trace_warn("two");
+        ctx.trace_error("three");
+        ctx.trace_debug("four");
+        Ok::<_, String>(())
+    };
+    let code =
+        |ctx: OrchestrationContext, (): ()| async move { ctx.activity::<()>("Work", &()).await };
+    let registry = Registry::builder()
+        .register_activity("Work", work)
+        .register_orchestration("It", code)
+        .build()
+        .unwrap();
+    let mut run = ByHand::start(&registry, "It", &());
+    run.turn();
+    let lines = logged(|| assert_eq!(run.perform_activity().as_deref(), Some("Work")));
+    let fields = format!("{FIELDS} activity_name=\"Work\" activity_id=2 worker_id=\"by hand\"");
+    assert_eq!(
+        lines,
+        [
+            format!(" INFO duroxide::activity: one {fields}"),
+            format!(" WARN duroxide::activity: two {fields}"),
+            format!("ERROR duroxide::activity: three {fields}"),
+            format!("DEBUG duroxide::activity: four {fields}"),
         ]
     );
 }

@@ -20,12 +20,17 @@
 //! test. Like an assertion, what cannot be (completing an activity that nobody scheduled)
 //! panics.
 
+mod perform;
+mod replay;
 mod store;
+
+pub use replay::{Compatible, Incompatible, replay, replay_instance};
 
 use crate::{Coroutine, OrchestrationFn, Registry};
 use duroxide_core::{
     Arrival, ArrivalBody, ArrivalId, Channel, CompatFlags, End, Event, EventKind, Failure, Headers,
-    NewActivity, NewStart, Nonce, Origin, Payload, TimeMs, TurnInput, TurnOutcome,
+    InstanceId, NewActivity, NewStart, Nonce, Origin, Parent, Payload, TimeMs, TurnInput,
+    TurnOutcome,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,13 +50,15 @@ pub struct ByHand {
     /// What arrives with the next turn.
     inbox: Vec<Arrival>,
     store: Store,
+    /// Who waits for the end.
+    parent: Option<Parent>,
 }
 
 impl ByHand {
     /// The instance `test`, whose start arrives with the first turn, in the latest version.
     pub fn start(registry: &Registry, name: &str, input: &impl Serialize) -> Self {
-        let Some(version) = registry.latest(name) else { panic!("{name:?} is not registered") };
-        Self::start_version(registry, name, &version.to_string(), input)
+        let start = (name, None, payload(input));
+        Self::begin(registry, InstanceId::from("test"), start, None, EPOCH)
     }
 
     /// As [`start`](Self::start), in this version.
@@ -61,24 +68,31 @@ impl ByHand {
         version: &str,
         input: &impl Serialize,
     ) -> Self {
-        let function = find(registry, name, Some(version));
-        let store = Store::new("test");
+        let start = (name, Some(version), payload(input));
+        Self::begin(registry, InstanceId::from("test"), start, None, EPOCH)
+    }
+
+    /// An instance whose start, by name, version and input, arrives with the first turn.
+    fn begin(
+        registry: &Registry,
+        instance: InstanceId,
+        (name, version, input): (&str, Option<&str>, Payload),
+        parent: Option<Parent>,
+        now: TimeMs,
+    ) -> Self {
+        let function = find(registry, name, version);
+        let store = Store::new(instance);
         let mut run = Self {
             registry: registry.clone(),
             coroutine: Coroutine::open(store.opening(), function.clone()),
             function,
-            now: EPOCH,
+            now,
             next_arrival: 1,
             inbox: Vec::new(),
             store,
+            parent,
         };
-        run.arrives(ArrivalBody::Start {
-            name: name.to_owned(),
-            version: Some(version.to_owned()),
-            input: payload(input),
-            parent: None,
-            headers: Headers::new(),
-        });
+        run.starts(name, version.map(str::to_owned), input, Headers::new());
         run
     }
 
@@ -153,10 +167,9 @@ impl ByHand {
         if let Some(End::ContinuedAsNew { input, version, headers }) = outcome.commit.end.clone() {
             let (name, _) = self.identity();
             self.function = find(&self.registry, &name, version.as_deref());
-            let version = version.or_else(|| self.registry.latest(&name).map(ToString::to_string));
             self.store.next_execution();
             self.coroutine = self.cold();
-            self.arrives(ArrivalBody::Start { name, version, input, parent: None, headers });
+            self.starts(&name, version, input, headers);
         }
         self.now = self.now.plus(1_000);
         outcome
@@ -174,6 +187,11 @@ impl ByHand {
         let (name, version) = self.identity();
         self.function = find(registry, &name, Some(&version));
         self
+    }
+
+    /// Id of the instance.
+    pub fn instance_id(&self) -> &InstanceId {
+        &self.store.instance
     }
 
     /// Events of the current execution.
@@ -237,6 +255,13 @@ impl ByHand {
             Some(End::Terminated { reason }) => Err(reason.clone()),
             Some(End::ContinuedAsNew { .. }) | None => Err("it has not ended".to_owned()),
         }
+    }
+
+    /// The start of an execution arrives: the latest version, unless one is asked for.
+    fn starts(&mut self, name: &str, version: Option<String>, input: Payload, headers: Headers) {
+        let version = version.or_else(|| self.registry.latest(name).map(ToString::to_string));
+        let (name, parent) = (name.to_owned(), self.parent.clone());
+        self.arrives(ArrivalBody::Start { name, version, input, parent, headers });
     }
 
     fn arrives_at(&mut self, at: TimeMs, body: ArrivalBody) -> &mut Self {

@@ -9,7 +9,7 @@ use duroxide_core::{
 
 #[derive(Debug)]
 pub(super) struct Store {
-    instance: InstanceId,
+    pub(super) instance: InstanceId,
     pub(super) executions: Vec<Vec<Event>>,
     /// Status and values as of the start of the current execution.
     base: Base,
@@ -25,9 +25,9 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(instance: &str) -> Self {
+    pub(super) fn new(instance: InstanceId) -> Self {
         Self {
-            instance: InstanceId::from(instance),
+            instance,
             executions: vec![Vec::new()],
             base: Base::default(),
             current: Base::default(),
@@ -137,7 +137,7 @@ fn seen_mail(commit: &Commit, arrival: &Arrival) -> Option<UnreadMail> {
     })
 }
 
-fn apply_kv(kv: &mut Vec<KvEntry>, change: &KvChange) {
+pub(super) fn apply_kv(kv: &mut Vec<KvEntry>, change: &KvChange) {
     match change {
         KvChange::Set { key, value, at } => {
             kv.retain(|entry| entry.key != *key);
