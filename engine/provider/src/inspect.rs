@@ -1,7 +1,7 @@
 //! Reads and management: what clients and operators ask of a store. None of it is on
 //! the path of a turn, and none reads a whole history unless asked for one.
 
-use crate::{InstanceKey, Namespace, ProviderError};
+use crate::{InstanceKey, Namespace, ProviderError, Unclaimed, UnclaimedNames};
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits, Payload, TimeMs};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,11 @@ pub struct InstanceInfo {
     pub revision: u64,
     /// What cannot be decoded, if the instance is quarantined.
     pub quarantined: Option<String>,
+    /// What the current execution waits on, in a phrase for people, as its latest commit
+    /// said; `None` before the first, when nothing is open, and after the end.
+    pub waiting: Option<String>,
+    /// The oldest work of this instance that is ready and that no node holds.
+    pub unclaimed: Option<Unclaimed>,
 }
 
 /// An execution of an instance.
@@ -250,6 +255,9 @@ pub trait Inspect: Send + Sync + 'static {
     async fn metrics(&self) -> Result<SystemMetrics, ProviderError>;
     /// How much waits.
     async fn depths(&self) -> Result<QueueDepths, ProviderError>;
+    /// The names of what is ready and held by nobody, each with its oldest; of a long
+    /// backlog only the oldest part. Asked often: it must not cost more for a longer backlog.
+    async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError>;
     /// Delete a root with everything below it. A running one only with `force`
     /// ([`ProviderError::Invalid`] says so), a child only through its root.
     async fn delete(&self, key: InstanceKey, force: bool) -> Result<Deleted, ProviderError>;
@@ -259,6 +267,10 @@ pub trait Inspect: Send + Sync + 'static {
     async fn prune(&self, selection: Selection, rule: PruneRule) -> Result<Pruned, ProviderError>;
     /// The limits that the store holds; checked before anything is admitted.
     fn limits(&self) -> Limits;
+    /// Whether it was opened only to be read: no runtime can work on it.
+    fn is_read_only(&self) -> bool {
+        false
+    }
     /// Finish what is under way and let go of files and connections. Later calls fail with
     /// [`ProviderError::Unusable`].
     async fn close(&self) -> Result<(), ProviderError>;

@@ -11,6 +11,7 @@ mod ids;
 mod inspect;
 mod provider;
 mod requests;
+mod unclaimed;
 
 pub use error::{ActivityFate, CommitRefusal, ProviderError};
 pub use ids::{
@@ -22,3 +23,4 @@ pub use inspect::{
 };
 pub use provider::{Provider, Store};
 pub use requests::*;
+pub use unclaimed::{Unclaimed, UnclaimedName, UnclaimedNames, Work};

@@ -305,6 +305,9 @@ pub struct LeasedActivity {
     pub headers: Headers,
     /// The attempt, from 1; counted here.
     pub attempt: u32,
+    /// Since when it could be taken, on the store's clock; of one that an attempt had held
+    /// before, since it was queued.
+    pub ready_at: TimeMs,
 }
 
 /// Complete an activity on its own.

@@ -46,6 +46,7 @@ pub(crate) async fn watch(node: Arc<Node>) {
         node.wakes.orchestrations.notify_one();
         node.wakes.activities.notify_one();
         node.wakes.keeper.notify_one();
+        node.wakes.stranded.notify_one();
     }
 }
 

@@ -31,7 +31,7 @@ mod stranded;
 mod tasks;
 mod workers;
 
-pub use client::{Client, ClientError, StartRequest, Started};
+pub use client::{Client, ClientError, StartRequest, Started, waiting_for};
 pub use env::{system_env, system_env_on};
 pub use metrics::MetricsSnapshot;
 pub use options::{CommittedTurn, Determinism, RuntimeOptions, TurnObserver};

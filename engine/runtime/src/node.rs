@@ -84,6 +84,7 @@ pub(crate) struct Wakes {
     pub(crate) orchestrations: Notify,
     pub(crate) activities: Notify,
     pub(crate) keeper: Notify,
+    pub(crate) stranded: Notify,
     /// Not by the store: this node holds something, where it may have held nothing.
     pub(crate) held: Notify,
 }

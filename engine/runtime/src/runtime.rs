@@ -12,7 +12,7 @@ use crate::running::HeldActivity;
 use crate::stranded;
 use crate::workers;
 use duroxide_provider::env::Env;
-use duroxide_provider::{Held, NodeId, Release, Store, TagFilter};
+use duroxide_provider::{Held, NodeId, ProviderError, Release, Store, TagFilter};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ const HAND_BACK: Duration = Duration::from_secs(5);
 /// let (env, options) = (system_env(), RuntimeOptions::default());
 /// let store = Arc::new(SqliteProvider::in_memory(env.clone()).await?);
 ///
-/// let runtime = Runtime::start(env, store, Arc::clone(&host) as _, host, options);
+/// let runtime = Runtime::start(env, store, Arc::clone(&host) as _, host, options)?;
 /// let client = runtime.client();
 /// client.start("hello-1", "Hello", Payload::json(r#""World""#)).await?;
 /// let output = client.wait_for_output("hello-1", Duration::from_secs(30)).await?;
@@ -72,27 +72,35 @@ impl fmt::Debug for Runtime {
 
 impl Runtime {
     /// Start taking work: everything that the hosts have registered by now.
+    /// [`ProviderError::Unusable`] if the store was opened only to be read.
     pub fn start(
         env: Env,
         store: Arc<dyn Store>,
         orchestrations: Arc<dyn OrchestrationHost>,
         activities: Arc<dyn ActivityHost>,
         options: RuntimeOptions,
-    ) -> Self {
+    ) -> Result<Self, ProviderError> {
+        if store.is_read_only() {
+            return Err(ProviderError::Unusable {
+                operation: "start".to_owned(),
+                message: "the store was opened read-only (mode=ro), and a runtime writes; open \
+                          it for writing, or use a client to read"
+                    .to_owned(),
+            });
+        }
         let node = Arc::new(Node::new(env, store, orchestrations, activities, options));
         tracing::debug!(target: "duroxide::runtime", node = %node.id.name, "taking work");
         node.spawn_service("watch", dispatcher::watch(Arc::clone(&node)));
         node.spawn_service("keeper", keeper::keep(Arc::clone(&node)));
         if node.options.orchestration_concurrency > 0 {
             node.spawn_taker("dispatcher", dispatcher::dispatch(Arc::clone(&node)));
-            if let Some(timeout) = node.options.unregistered_timeout {
-                node.spawn_taker("stranded", stranded::watch(Arc::clone(&node), timeout));
-            }
+            let timeout = node.options.unregistered_timeout;
+            node.spawn_taker("stranded", stranded::watch(Arc::clone(&node), timeout));
         }
         if node.options.worker_concurrency > 0 && node.options.tags != TagFilter::None {
             node.spawn_taker("workers", workers::dispatch(Arc::clone(&node)));
         }
-        Self { node }
+        Ok(Self { node })
     }
 
     /// A client of the same store. What an activity sends to its own instance must go

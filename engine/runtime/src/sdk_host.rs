@@ -11,7 +11,7 @@ use crate::{Runtime, RuntimeOptions};
 use async_trait::async_trait;
 use duroxide_core::{Failure, FailureKind, Payload};
 use duroxide_provider::env::Env;
-use duroxide_provider::{LeasedActivity, Store};
+use duroxide_provider::{LeasedActivity, ProviderError, Store};
 use duroxide_sdk::{ActivityContext, ActivityFacts, Coroutine, OrchestrationFn, Registry};
 use futures_util::FutureExt as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,7 +109,7 @@ impl Runtime {
         store: Arc<dyn Store>,
         registry: Registry,
         options: RuntimeOptions,
-    ) -> Self {
+    ) -> Result<Self, ProviderError> {
         let host = Arc::new(SdkHost::new(registry));
         Self::start(env, store, Arc::clone(&host) as _, host, options)
     }
@@ -294,6 +294,7 @@ mod tests {
             tag: None,
             headers: Headers::new(),
             attempt: 3,
+            ready_at: duroxide_core::TimeMs(0),
         };
         let cancelled = CancellationToken::new();
         let task = ActivityTask { activity, worker: "node/1".to_owned(), cancelled };

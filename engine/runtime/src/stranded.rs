@@ -1,130 +1,205 @@
 //! Work whose name no live node has. It waits, for a rolling deployment may bring the
-//! name; it fails when it has waited too long, with the nearest names in the error.
+//! name; it is warned of once, and fails when it has waited too long, with the nearest names
+//! in the error.
 //!
 //! Nobody is asked which names the other nodes have: that work has been ready for so long
-//! and nobody took it, while this node ran and the store had no backlog, is the proof. A
-//! node finds such instances by looking through the running ones, now and then; such
-//! activities only among those that it scheduled itself since its start, and those that
-//! have waited for longer than one of these.
+//! and nobody took it, while this node looked on and the store had no backlog, is the proof.
+//! The store says under which names there is work that nobody holds, whoever scheduled it;
+//! it is asked at the start, after something happened, and again while there is such work
+//! under a name that this node does not have.
 
 use crate::driver::{self, Verdict};
 use crate::drivers::Routed;
 use crate::node::{Node, unbegun};
+use crate::registry::Registry;
 use crate::running::HeldActivity;
 use crate::workers::{self, Finished};
-use duroxide_core::{Commit, CompatFlags, Failure, FailureKind, InstanceId, TimeMs};
+use duroxide_core::{Commit, CompatFlags, Failure, FailureKind, TimeMs};
 use duroxide_provider::{
-    ActivityFilter, ActivityKey, Held, Incarnation, LeaseActivities, LeaseId, LeaseOrchestrations,
-    LeasedInstance, ListFilter, OrchestrationFilter, ProviderError, TagFilter,
+    ActivityFilter, Held, LeaseActivities, LeaseId, LeaseOrchestrations, LeasedInstance,
+    OrchestrationFilter, ProviderError, TagFilter, UnclaimedNames,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How many running instances one round looks at; the next goes on behind them.
-const LOOKED_AT: usize = 500;
-/// How much one round fails.
-const FAILED_AT_ONCE: usize = 16;
-/// With more than this ready, what waits may just wait for its turn.
+/// For so long work may just be on its way to another node.
+const GRACE: Duration = Duration::from_secs(1);
+/// How soon, and how late, the store is asked again while something waits.
+const ROUND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+/// How many instances one round fails.
+const INSTANCES_AT_ONCE: usize = 16;
+/// How many activities one round fails.
+const ACTIVITIES_AT_ONCE: usize = 1_000;
+/// With more instances than this ready, what waits may just wait for its turn.
 const BACKLOG: u64 = 1_000;
-/// How many activities are remembered.
-const NOTED: usize = 10_000;
-/// So many older ones, of the same names, are found with those remembered.
-const OLDER: usize = 1_000;
-/// No round is sooner after another.
-const SHORTEST_ROUND: Duration = Duration::from_secs(1);
+/// How many names are remembered to have been warned of.
+const WARNED: usize = 1_000;
 
-/// Activities that were scheduled here under names that are not registered here.
+/// A name that this node does not have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Unknown {
+    Orchestration { name: String, version: Option<String> },
+    Activity { name: String },
+}
+
+/// What was warned of by this node.
 #[derive(Debug, Default)]
 pub(crate) struct Stranded {
-    noted: Mutex<BTreeMap<ActivityKey, (String, Duration)>>,
+    warned: Mutex<BTreeSet<Unknown>>,
 }
 
 impl Stranded {
-    /// Remember what a turn scheduled that this node cannot run.
-    pub(crate) fn note(&self, node: &Node, incarnation: Incarnation, commit: &Commit) {
-        let unknown =
-            commit.activities.iter().filter(|new| !node.registry.activities.contains(&new.name));
-        for new in unknown {
-            let key = ActivityKey { incarnation, execution: commit.execution, event: new.event };
-            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-            noted.insert(key, (new.name.clone(), node.monotonic()));
-            if noted.len() > NOTED {
-                noted.pop_first();
+    /// A turn asked for names that this node does not have, and that was said.
+    pub(crate) fn said(&self, registry: &Registry, commit: &Commit) {
+        for new in &commit.activities {
+            if !registry.activities.contains(&new.name) {
+                self.is_news(&Unknown::Activity { name: new.name.clone() });
+            }
+        }
+        for start in &commit.starts {
+            let (name, version) = (start.name.clone(), start.version.clone());
+            if !registry.orchestrations.contains_key(&name) {
+                self.is_news(&Unknown::Orchestration { name, version });
             }
         }
     }
 
-    /// The names noted before then, with their activities; they are noted no longer.
-    fn take_older_than(&self, then: Duration) -> BTreeMap<ActivityKey, String> {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut old = BTreeMap::new();
-        noted.retain(|key, (name, at)| {
-            let keep = *at > then;
-            if !keep {
-                old.insert(*key, std::mem::take(name));
-            }
-            keep
-        });
-        old
+    /// Whether it is to be warned of; not a second time.
+    fn is_news(&self, unknown: &Unknown) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.len() >= WARNED {
+            warned.clear();
+        }
+        warned.insert(unknown.clone())
     }
 }
 
-/// Look for stranded work now and then, until the node stops.
-pub(crate) async fn watch(node: Arc<Node>, timeout: Duration) {
-    let mut cursor = None;
-    let begun = node.monotonic();
+/// Look for stranded work until the node stops. Without a timeout it is only warned of.
+pub(crate) async fn watch(node: Arc<Node>, timeout: Option<Duration>) {
+    let mut looking = Looking { node: Arc::clone(&node), timeout, seen: BTreeMap::new() };
     loop {
+        let again = match looking.look().await {
+            Ok(again) => again,
+            // A store that is in trouble is asked again in the next round.
+            Err(error) => {
+                node.note(&error);
+                Some(ROUND.0)
+            }
+        };
+        let news = async {
+            node.wakes.stranded.notified().await;
+            node.env.sleep(GRACE).await;
+        };
         tokio::select! {
             biased;
             () = node.stop.cancelled() => return,
-            () = node.env.sleep((timeout / 2).max(SHORTEST_ROUND)) => {}
-        }
-        // While no node ran at all, none could have brought the name.
-        if node.monotonic().saturating_sub(begun) < timeout {
-            continue;
-        }
-        // A store that is in trouble is asked again in the next round.
-        if let Err(error) = round(&node, timeout, &mut cursor).await {
-            node.note(&error);
+            () = node.env.sleep(again.unwrap_or_default()), if again.is_some() => {}
+            () = news => {}
         }
     }
 }
 
-async fn round(
+struct Looking {
+    node: Arc<Node>,
+    timeout: Option<Duration>,
+    /// Since when each was there whenever this node looked. A name that somebody has is gone
+    /// from time to time, and while no node ran at all none could have brought it.
+    seen: BTreeMap<Unknown, Duration>,
+}
+
+impl Looking {
+    /// Look once. Gives when to look again at the latest; `None`: when something has happened.
+    async fn look(&mut self) -> Result<Option<Duration>, ProviderError> {
+        let found = tokio::select! {
+            biased;
+            () = self.node.stop.cancelled() => return Ok(None),
+            found = self.node.store.unclaimed() => found?,
+        };
+        let unknown = unknown(&self.node.registry, found);
+        let now = self.node.monotonic();
+        self.seen.retain(|name, _| unknown.contains_key(name));
+        let mut again = None;
+        let mut stranded = BTreeSet::new();
+        for (name, age) in unknown {
+            let begun = *self.seen.entry(name.clone()).or_insert(now);
+            if age < GRACE {
+                again = Some(GRACE);
+            } else if self.node.stranded.is_news(&name) {
+                warn(&self.node, &name, age);
+            }
+            let Some(timeout) = self.timeout else { continue };
+            let left = timeout.saturating_sub(age.min(now.saturating_sub(begun)));
+            again = Some(again.map_or(left, |again: Duration| again.min(left)));
+            if left.is_zero() {
+                stranded.insert(name);
+            }
+        }
+        if let Some(timeout) = self.timeout {
+            fail(&self.node, stranded, timeout).await?;
+        }
+        Ok(again.map(|again| again.clamp(ROUND.0, ROUND.1)))
+    }
+}
+
+/// The names that are not registered here, each with how long its oldest work waits.
+fn unknown(registry: &Registry, found: UnclaimedNames) -> BTreeMap<Unknown, Duration> {
+    let age = |since: TimeMs| Duration::from_millis(found.store_now.0.saturating_sub(since.0));
+    let orchestrations = found
+        .orchestrations
+        .into_iter()
+        .filter(|found| registry.resolve(&found.name, found.version.as_deref()).is_none());
+    let activities =
+        found.activities.into_iter().filter(|found| !registry.activities.contains(&found.name));
+    let orchestrations = orchestrations.map(|found| {
+        let (name, version) = (found.name, found.version);
+        (Unknown::Orchestration { name, version }, age(found.since))
+    });
+    let activities =
+        activities.map(|found| (Unknown::Activity { name: found.name }, age(found.since)));
+    orchestrations.chain(activities).collect()
+}
+
+fn warn(node: &Node, unknown: &Unknown, age: Duration) {
+    let (what, nearest) = match unknown {
+        Unknown::Orchestration { name, version } => {
+            let shown = format!("orchestration `{}`", versioned(name, version.as_deref()));
+            (shown, node.registry.nearest_orchestrations(name))
+        }
+        Unknown::Activity { name } => {
+            (format!("activity `{name}`"), node.registry.nearest_activities(name))
+        }
+    };
+    tracing::warn!(target: "duroxide::runtime", waited = ?age, "{what} is not registered here and waits for a node that has it; {nearest}");
+}
+
+fn versioned(name: &str, version: Option<&str>) -> String {
+    version.map_or_else(|| name.to_owned(), |version| format!("{name}@{version}"))
+}
+
+/// Fail what waits under these names for longer than this.
+async fn fail(
     node: &Arc<Node>,
+    stranded: BTreeSet<Unknown>,
     timeout: Duration,
-    cursor: &mut Option<InstanceId>,
 ) -> Result<(), ProviderError> {
-    fail_activities(node, timeout).await?;
-    let depths = node.store.depths().await?;
-    if depths.orchestrations == 0 || depths.orchestrations > BACKLOG {
-        return Ok(());
-    }
-    let names = unknown_names(node, cursor).await?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    fail_instances(node, names, timeout).await
-}
-
-/// Names and versions of running instances that are not registered here.
-async fn unknown_names(
-    node: &Node,
-    cursor: &mut Option<InstanceId>,
-) -> Result<BTreeMap<String, BTreeSet<String>>, ProviderError> {
-    let running = ListFilter { status: Some("Running".to_owned()), ..ListFilter::default() };
-    let page = node.store.list(running, cursor.clone(), LOOKED_AT).await?;
-    *cursor = page.next;
-    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for id in page.ids {
-        let key = duroxide_provider::InstanceKey::new(id);
-        let Some(info) = node.store.instance(key).await? else { continue };
-        if node.registry.resolve(&info.name, info.version.as_deref()).is_none() {
-            names.entry(info.name).or_default().extend(info.version);
+    let mut activities = BTreeSet::new();
+    let mut orchestrations: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for unknown in stranded {
+        match unknown {
+            Unknown::Activity { name } => drop(activities.insert(name)),
+            Unknown::Orchestration { name, version } => {
+                orchestrations.entry(name).or_default().extend(version);
+            }
         }
     }
-    Ok(names)
+    if !activities.is_empty() {
+        fail_activities(node, activities, timeout).await?;
+    }
+    if !orchestrations.is_empty() && node.store.depths().await?.orchestrations <= BACKLOG {
+        fail_instances(node, orchestrations, timeout).await?;
+    }
+    Ok(())
 }
 
 async fn fail_instances(
@@ -138,13 +213,15 @@ async fn fail_instances(
         lease,
         node: node.id.clone(),
         filter: OrchestrationFilter { names, flags: CompatFlags::KNOWN },
-        max: FAILED_AT_ONCE,
+        max: INSTANCES_AT_ONCE,
         duration: node.options.turn_lease,
     };
     let leased = node.insist(|| node.store.lease_orchestrations(request.clone())).await?;
     let mut innocent = Vec::new();
     for instance in leased.instances.into_iter().filter(|instance| instance.lease == lease) {
-        if waited(&instance, leased.store_now) < timeout || node.stopping() {
+        // Of a name that is here, in a version that is not, the latest comes along.
+        let known = node.registry.resolve(&instance.name, instance.version.as_deref()).is_some();
+        if known || waited(&instance, leased.store_now) < timeout || node.stopping() {
             innocent.push(Held::Instance { incarnation: instance.incarnation, lease });
             continue;
         }
@@ -172,39 +249,32 @@ fn waited(instance: &LeasedInstance, now: TimeMs) -> Duration {
 
 fn unregistered_orchestration(node: &Node, instance: &LeasedInstance) -> Failure {
     let name = &instance.name;
-    let version = instance.version.as_ref().map(|v| format!("@{v}")).unwrap_or_default();
+    let shown = versioned(name, instance.version.as_deref());
     let nearest = node.registry.nearest_orchestrations(name);
-    let message =
-        format!("no running node has registered orchestration `{name}{version}`; {nearest}");
+    let message = format!("no running node has registered orchestration `{shown}`; {nearest}");
     Failure { source: Some(name.clone()), ..Failure::new(FailureKind::Unregistered, message) }
 }
 
-async fn fail_activities(node: &Arc<Node>, timeout: Duration) -> Result<(), ProviderError> {
-    let Some(then) = node.monotonic().checked_sub(timeout) else { return Ok(()) };
-    let old = node.stranded.take_older_than(then);
-    if old.is_empty() {
-        return Ok(());
-    }
+async fn fail_activities(
+    node: &Arc<Node>,
+    names: BTreeSet<String>,
+    timeout: Duration,
+) -> Result<(), ProviderError> {
     let lease = LeaseId::draw(&*node.env.entropy);
     let request = LeaseActivities {
         lease,
         node: node.id.clone(),
-        filter: ActivityFilter {
-            tags: TagFilter::Any,
-            ..node.activity_filter(old.values().cloned().collect())
-        },
-        max: old.len() + OLDER,
+        filter: ActivityFilter { tags: TagFilter::Any, ..node.activity_filter(names) },
+        max: ACTIVITIES_AT_ONCE,
         duration: node.options.worker_lease,
     };
     let leased = node.insist(|| node.store.lease_activities(request.clone())).await?;
     let mut innocent = Vec::new();
-    // The oldest come first: what stands before one of ours has waited for longer.
-    let stranded = leased.activities.iter().rposition(|found| old.contains_key(&found.activity));
-    let stranded = stranded.map_or(0, |last| last + 1);
-    for (n, activity) in leased.activities.into_iter().enumerate() {
+    for activity in leased.activities {
         let held = HeldActivity { activity: activity.activity, lease };
+        let waited = leased.store_now.0.saturating_sub(activity.ready_at.0);
         // A younger one of the same name, or one that somebody did begin.
-        if n >= stranded || activity.attempt > 1 {
+        if Duration::from_millis(waited) < timeout || activity.attempt > 1 {
             innocent.push(held);
             continue;
         }

@@ -222,7 +222,7 @@ async fn an_instance_whose_turns_die_is_poison_and_the_others_go_on() {
     let orchestrations = Arc::new(Cursed(SdkHost::new(steps(&ran))));
     let activities = Arc::new(SdkHost::new(steps(&ran)));
     let (env, store) = (world.env.clone(), Arc::clone(&world.store));
-    let runtime = Runtime::start(env, store, orchestrations, activities, options);
+    let runtime = Runtime::start(env, store, orchestrations, activities, options).unwrap();
     world.start("cursed", "Steps", 1).await;
     world.start("blessed", "Steps", 1).await;
     assert_eq!(world.output("blessed").await, "1");
@@ -262,7 +262,7 @@ async fn a_turn_that_is_stuck_loses_its_instance_to_another_node() {
     let activities = Arc::new(SdkHost::new(steps(&ran)));
     let (env, store) = (world.env.clone(), Arc::clone(&world.store));
     let orchestrations: Arc<dyn OrchestrationHost> = Arc::clone(&stuck) as _;
-    let node = Runtime::start(env, store, orchestrations, activities, options.clone());
+    let node = Runtime::start(env, store, orchestrations, activities, options.clone()).unwrap();
     world.start("steps", "Steps", 2).await;
     // As long as it is alone it gets the instance again and again, which counts as nothing.
     let again = || node.metrics().orch_dispatcher_items_fetched >= 4;

@@ -445,6 +445,22 @@ macro_rules! __for_each_check {
                 a_timer_may_be_a_century_away
                 many_far_timers_hide_no_near_one
             }
+            unclaimed {
+                a_first_turn_is_unclaimed_until_it_is_leased
+                a_later_turn_is_unclaimed_when_something_has_arrived
+                an_activity_is_unclaimed_until_it_is_leased
+                an_activity_that_was_claimed_is_not_unclaimed
+                tag_and_session_of_what_waits_are_told
+                the_longest_waiting_work_is_told_with_its_age
+                a_lease_that_ran_out_leaves_its_work_unclaimed
+                what_waits_for_its_time_is_not_unclaimed
+                the_end_leaves_nothing_unclaimed
+                names_of_ready_instances_are_told_with_their_oldest
+                names_of_queued_activities_are_told_with_their_oldest
+                a_name_of_which_one_is_held_is_left_out
+                what_may_wait_for_its_turn_is_left_out
+                a_leased_activity_says_since_when_it_could_be
+            }
             versions {
                 a_node_gets_only_orchestrations_it_runs
                 an_instance_for_others_blocks_nobody
@@ -456,6 +472,15 @@ macro_rules! __for_each_check {
                 a_node_that_lost_the_version_may_not_take_over
                 unknown_flags_keep_a_node_away
                 a_turn_may_add_a_flag
+            }
+            waiting {
+                before_the_first_commit_there_is_no_phrase
+                the_phrase_is_that_of_the_latest_commit
+                every_kind_of_end_takes_the_phrase_away
+                the_next_execution_waits_on_its_own
+                a_refused_commit_leaves_the_phrase
+                mail_and_leases_leave_the_phrase
+                the_phrase_survives_a_restart
             }
             wakeups {
                 what_happened_before_the_wait_is_not_missed

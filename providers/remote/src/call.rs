@@ -12,8 +12,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::time::Duration;
 
 /// One call of a [`Provider`](duroxide_provider::Provider) or
-/// [`Inspect`](duroxide_provider::Inspect) method. `limits` is not among them (it comes with
-/// the welcome), nor is `close` (a client closes itself, not the store of everybody).
+/// [`Inspect`](duroxide_provider::Inspect) method. `limits` and `is_read_only` are not among them (they come
+/// with the welcome), nor is `close` (a client closes itself, not the store of everybody).
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Call {
@@ -37,6 +37,7 @@ pub(crate) enum Call {
     Stats { key: InstanceKey },
     Metrics,
     Depths,
+    Unclaimed,
     Delete { key: InstanceKey, force: bool },
     DeleteMany { selection: Selection },
     Prune { selection: Selection, rule: PruneRule },
@@ -79,6 +80,7 @@ impl Call {
             Self::Stats { .. } => "stats",
             Self::Metrics => "metrics",
             Self::Depths => "depths",
+            Self::Unclaimed => "unclaimed",
             Self::Delete { .. } => "delete",
             Self::DeleteMany { .. } => "delete_many",
             Self::Prune { .. } => "prune",
@@ -108,7 +110,8 @@ impl Call {
             | Self::Tree { .. }
             | Self::Stats { .. }
             | Self::Metrics
-            | Self::Depths => Nature::Read,
+            | Self::Depths
+            | Self::Unclaimed => Nature::Read,
         }
     }
 
@@ -137,6 +140,7 @@ impl Call {
             Self::Stats { key } => result(&store.stats(key).await),
             Self::Metrics => result(&store.metrics().await),
             Self::Depths => result(&store.depths().await),
+            Self::Unclaimed => result(&store.unclaimed().await),
             Self::Delete { key, force } => result(&store.delete(key, force).await),
             Self::DeleteMany { selection } => result(&store.delete_many(selection).await),
             Self::Prune { selection, rule } => result(&store.prune(selection, rule).await),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The version of everything in this file. Both sides must speak the same one.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// The largest frame taken from, or given to, a peer that has not shown its token.
 pub(crate) const GREETING_BYTES: usize = 4 << 10;
@@ -63,6 +63,8 @@ pub(crate) struct Welcome {
     pub(crate) max_frame: usize,
     /// Of the store.
     pub(crate) limits: Limits,
+    /// The store was opened only to be read.
+    pub(crate) read_only: bool,
 }
 
 /// A frame's bytes.

@@ -24,7 +24,11 @@ pub(crate) fn resolve(location: Location) -> Result<Location> {
         Location::File { path, mode } => (path, mode),
     };
     let failed = |error| StoreError::of_io("its path", &error);
-    if path.exists() {
+    if let Ok(found) = fs::metadata(&path) {
+        if !found.is_file() {
+            let what = if found.is_dir() { "a folder" } else { "a device, pipe or socket" };
+            return Err(StoreError::Unusable(format!("it is {what}, not a file")));
+        }
         return Ok(Location::File { path: path.canonicalize().map_err(failed)?, mode });
     }
     match mode {
@@ -51,8 +55,16 @@ pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result
     match location {
         Location::Memory => schema::migrate(&connection)?,
         Location::File { mode: Mode::Read, .. } => {
-            if schema::check(&connection)? == 0 {
+            let version = schema::check(&connection)?;
+            if version == 0 {
                 return Err(StoreError::Unusable("the store is empty".to_owned()));
+            }
+            if version < schema::SCHEMA_VERSION {
+                let needed = schema::SCHEMA_VERSION;
+                return Err(StoreError::Unusable(format!(
+                    "the store has schema version {version}, and mode=ro cannot bring it to \
+                     {needed}: open it once for writing"
+                )));
             }
         }
         Location::File { .. } => {
@@ -72,9 +84,15 @@ pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result
 
 /// A connection for reading. The store exists.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
+    let connection = open_copier(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection for copying the store, which is a write to SQLite, though not to the store.
+pub(crate) fn open_copier(path: &Path) -> Result<Connection> {
     let connection = open_file(path, Mode::Write).or_else(|_| open_file(path, Mode::Read))?;
     prepare(&connection)?;
-    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
@@ -101,7 +119,7 @@ fn expect<T: PartialEq<U> + ToString, U: ToString + ?Sized>(
     Err(StoreError::Unusable(format!("{what} is `{found}` after it was set to `{wanted}`")))
 }
 
-fn open_file(path: &Path, mode: Mode) -> Result<Connection> {
+pub(crate) fn open_file(path: &Path, mode: Mode) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match mode {
             Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,

@@ -4,20 +4,21 @@
 use crate::provider::SqliteProvider;
 use crate::store::instances::InstanceRow;
 use crate::store::manage::{self, Bulk};
-use crate::store::{history, info};
+use crate::store::{history, info, unclaimed};
 use crate::waiting;
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::{
     Deleted, ExecutionInfo, Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree,
     ListFilter, Page, ProviderError, PruneRule, Pruned, QueueDepths, Selection, SystemMetrics,
-    WatchRequest,
+    UnclaimedNames, WatchRequest,
 };
 
 #[async_trait]
 impl Inspect for SqliteProvider {
     async fn instance(&self, key: InstanceKey) -> Result<Option<InstanceInfo>, ProviderError> {
-        self.shell.read("instance", move |sql| info::instance(sql, &key)).await
+        let now = self.shell.clock.now();
+        self.shell.read("instance", move |sql| info::instance(sql, &key, now)).await
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<Option<InstanceInfo>, ProviderError> {
@@ -70,6 +71,11 @@ impl Inspect for SqliteProvider {
         self.shell.read("depths", move |sql| info::depths(sql, now)).await
     }
 
+    async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError> {
+        let now = self.shell.clock.now();
+        self.shell.read("unclaimed", move |sql| unclaimed::names(sql, now)).await
+    }
+
     async fn delete(&self, key: InstanceKey, force: bool) -> Result<Deleted, ProviderError> {
         self.write("delete", (key, force), manage::delete).await
     }
@@ -119,6 +125,10 @@ impl Inspect for SqliteProvider {
 
     fn limits(&self) -> Limits {
         self.shell.limits.clone()
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.shell.location.is_read_only()
     }
 
     async fn close(&self) -> Result<(), ProviderError> {

@@ -3,11 +3,12 @@
 //! Two layers. `store` is synchronous: plain functions on a transaction, one file per
 //! responsibility, no thread and no clock. Around it a thin asynchronous shell: `batcher`
 //! gathers writes, `batch` runs them in one transaction with a savepoint each, `shell` reads,
-//! `wake` and `waiting` announce, `writer` and `liveness` share the file with other
-//! processes. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
+//! `wake` and `waiting` announce, `backup` copies, `writer` and `liveness` share the file
+//! with other processes. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
 //!
 //! Not here: what turns mean (`duroxide-core`), who asks for them (`duroxide-runtime`).
 
+mod backup;
 mod batch;
 mod batcher;
 mod clock;

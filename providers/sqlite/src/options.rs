@@ -67,6 +67,11 @@ pub(crate) enum Mode {
 }
 
 impl Location {
+    /// Whether it is only to be read.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(self, Self::File { mode: Mode::Read, .. })
+    }
+
     /// Parse what a user wrote.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let rest = text.strip_prefix("sqlite:").unwrap_or(text);

@@ -113,7 +113,7 @@ async fn a_panic_in_an_operation_harms_no_later_one() {
 }
 
 /// Everything but reads for operators: statements that turns and activities wait for.
-const HOT: [&str; 16] = [
+const HOT: [&str; 17] = [
     include_str!("store/activities.rs"),
     include_str!("store/claims.rs"),
     include_str!("store/commit.rs"),
@@ -130,6 +130,7 @@ const HOT: [&str; 16] = [
     include_str!("store/sessions.rs"),
     include_str!("store/submit.rs"),
     include_str!("store/turns.rs"),
+    include_str!("store/unclaimed.rs"),
 ];
 
 fn is_statement(text: &&str) -> bool {
@@ -137,18 +138,86 @@ fn is_statement(text: &&str) -> bool {
         && text.contains("WHERE")
 }
 
+fn empty_store() -> rusqlite::Connection {
+    let sql = rusqlite::Connection::open_in_memory().unwrap();
+    crate::store::schema::migrate(&sql).unwrap();
+    sql
+}
+
+/// A store as the first build that had one left it, with a waiting instance.
+fn store_of_schema_1(path: &std::path::Path) {
+    let sql = rusqlite::Connection::open(path).unwrap();
+    sql.execute_batch(crate::store::schema::MIGRATIONS[0]).unwrap();
+    sql.execute_batch(
+        "PRAGMA application_id = 0x44555258;
+         INSERT INTO instances (incarnation, ns, id, name, root, created_at, updated_at)
+           VALUES (1, '', 'a', 'Flow', 1, 1, 1);
+         INSERT INTO executions (incarnation, execution, started_at) VALUES (1, 1, 1);",
+    )
+    .unwrap();
+}
+
+#[tokio::test]
+async fn an_older_store_becomes_a_present_one_unless_it_is_only_to_be_read() {
+    let folder = Folder::new();
+    let path = folder.file("store.db");
+    store_of_schema_1(&path);
+    let open = async |mode: &str| {
+        let path = format!("{}?mode={mode}", path.to_str().unwrap());
+        SqliteProvider::open(env().0, SqliteOptions::new(path)).await
+    };
+    let error = open("ro").await.unwrap_err();
+    assert!(error.to_string().contains("schema version 1"), "{error}");
+    let store = open("rw").await.unwrap();
+    let info = store.instance(duroxide_provider::InstanceKey::new("a")).await.unwrap().unwrap();
+    assert_eq!((info.name.as_str(), info.waiting, info.unclaimed), ("Flow", None, None));
+    let reader = open("ro").await.unwrap();
+    assert_eq!(reader.metrics().await.unwrap().instances, 1);
+    let versions = "SELECT schema_version, min_reader_version FROM store";
+    let sql = rusqlite::Connection::open(&path).unwrap();
+    let versions: (u32, u32) =
+        sql.query_row(versions, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(versions, (2, 1));
+}
+
+/// The steps by which a statement is carried out.
+fn plan(sql: &rusqlite::Connection, statement: &str) -> Vec<String> {
+    let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+    let mut steps = plan.raw_query();
+    let mut found = Vec::new();
+    while let Some(step) = steps.next().unwrap() {
+        found.push(step.get(3).unwrap());
+    }
+    found
+}
+
+#[test]
+fn what_a_status_reads_is_found_by_an_index_and_is_no_history() {
+    let sql = empty_store();
+    let files = [include_str!("store/info.rs"), include_str!("store/unclaimed.rs")];
+    let status = |text: &&str| text.contains("status_version") || text.contains("session FROM");
+    let of_activities = |text: &&str| text.starts_with("SELECT max(visible_at, lease_until)");
+    let literals = files.iter().flat_map(|file| file.split('"'));
+    let statements: Vec<&str> =
+        literals.filter(is_statement).filter(|text| status(text) || of_activities(text)).collect();
+    assert_eq!(statements.len(), 3, "{statements:?}");
+    let steps: Vec<String> = statements.iter().flat_map(|text| plan(&sql, text)).collect();
+    assert!(steps.iter().all(|step| step.starts_with("SEARCH ")), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.contains(" events ")), "{steps:?}");
+    for index in ["activities_unclaimed", "activities_leased"] {
+        let of = |step: &&String| step.contains(&format!("USING INDEX {index} "));
+        assert_eq!(steps.iter().filter(of).count(), 1, "{index}: {steps:?}");
+    }
+}
+
 #[test]
 fn no_statement_of_the_hot_path_reads_a_table_from_end_to_end() {
-    let sql = rusqlite::Connection::open_in_memory().unwrap();
-    sql.execute_batch(include_str!("store/schema_1.sql")).unwrap();
+    let sql = empty_store();
     let literals = HOT.iter().flat_map(|file| file.split('"'));
     let mut looked_at = 0;
     for statement in literals.filter(is_statement) {
         looked_at += 1;
-        let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
-        let mut steps = plan.raw_query();
-        while let Some(step) = steps.next().unwrap() {
-            let step: String = step.get(3).unwrap();
+        for step in plan(&sql, statement) {
             for table in ["instances", "inbox", "activities", "events", "executions", "kv"] {
                 assert_ne!(step, format!("SCAN {table}"), "{statement}");
             }

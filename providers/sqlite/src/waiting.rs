@@ -75,7 +75,8 @@ pub(crate) async fn watch(
         tokio::pin!(rung);
         rung.as_mut().enable();
         let key = request.key.clone();
-        let info = shell.read("watch", move |sql| info::instance(sql, &key)).await?;
+        let now = shell.clock.now();
+        let info = shell.read("watch", move |sql| info::instance(sql, &key, now)).await?;
         let left = deadline.saturating_sub(shell.env.clock.monotonic());
         if info.as_ref().map(|info| info.revision) != request.seen || left.is_zero() {
             return Ok(info);

@@ -4,7 +4,7 @@
 
 use crate::connection;
 use crate::error::{Result, StoreError};
-use crate::options::{Durability, Location, Mode, beside};
+use crate::options::{Durability, Location, beside};
 use crate::store::sql::Sql;
 use rusqlite::Connection;
 use std::fs::{File, OpenOptions};
@@ -29,7 +29,7 @@ impl Writer {
             Location::Memory => Durability::Process,
             Location::File { .. } => durability,
         };
-        let writable = !matches!(location, Location::File { mode: Mode::Read, .. });
+        let writable = !location.is_read_only();
         let queue = match location {
             Location::File { path, .. } if writable => {
                 let lock = beside(path, "writer.lock");

@@ -1,12 +1,15 @@
 //! The client: starts instances, sends to them, stops them. Needs a store and no
 //! runtime: what it asks is durable when a call returns, whoever carries it out.
-//! Waits and reads: `reads`; deletion and counts: `manage`.
+//! Waits and reads: `reads`; deletion and counts: `manage`; what an
+//! instance waits for, in words: `waiting`.
 
 mod error;
 mod manage;
 mod reads;
+mod waiting;
 
 pub use error::ClientError;
+pub use waiting::waiting_for;
 
 use crate::backoff::Backoff;
 use crate::marks::Marks;

@@ -14,7 +14,8 @@ use std::time::Duration;
 const WATCH_SEGMENT: Duration = Duration::from_mins(5);
 
 impl Client {
-    /// How an instance stands, or `None` if there is none.
+    /// How an instance stands, or `None` if there is none. What it waits for is in
+    /// [`waiting_for`](crate::waiting_for).
     pub async fn status(
         &self,
         instance: impl Into<InstanceId>,

@@ -26,7 +26,7 @@ impl Driver {
         let commit = &sent.request.turn;
         self.node.metrics.committed(commit);
         self.node.registry.warn_unregistered(&self.key, commit);
-        self.node.stranded.note(&self.node, self.incarnation, commit);
+        self.node.stranded.said(&self.node.registry, commit);
         self.take_away_cancelled(commit);
         self.forget_dealt_with(commit);
         match &commit.end {
@@ -111,6 +111,7 @@ impl Driver {
             tag: new.tag.clone(),
             headers: new.headers.clone(),
             attempt,
+            ready_at: self.node.clock.now(),
         }
     }
 

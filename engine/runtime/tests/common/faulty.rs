@@ -213,6 +213,9 @@ impl Inspect for Faulty {
     async fn depths(&self) -> Result<QueueDepths, ProviderError> {
         self.inner.depths().await
     }
+    async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError> {
+        self.inner.unclaimed().await
+    }
     async fn delete(&self, key: InstanceKey, force: bool) -> Result<Deleted, ProviderError> {
         self.inner.delete(key, force).await
     }

@@ -55,7 +55,7 @@ impl World {
     /// A node on this host.
     pub(crate) fn node_with(&self, host: Arc<SdkHost>, options: RuntimeOptions) -> Runtime {
         let env = self.env.clone();
-        Runtime::start(env, Arc::clone(&self.store), Arc::clone(&host) as _, host, options)
+        Runtime::start(env, Arc::clone(&self.store), Arc::clone(&host) as _, host, options).unwrap()
     }
 
     /// Start an instance.

@@ -41,6 +41,7 @@ impl<'a> TurnBuilder<'a> {
             status: None,
             kv: vec![],
             end: None,
+            waiting: None,
         };
         let request = CommitTurn {
             incarnation: tenure.got.incarnation,
@@ -242,6 +243,12 @@ impl<'a> TurnBuilder<'a> {
         let status = status.map(ToOwned::to_owned);
         self.record(EventKind::CustomStatusUpdated { status: status.clone() });
         self.request.turn.status = Some(StatusChange { status });
+        self
+    }
+
+    /// Say what it waits on.
+    pub(crate) fn waiting(mut self, phrase: &str) -> Self {
+        self.request.turn.waiting = Some(phrase.to_owned());
         self
     }
 

@@ -27,7 +27,9 @@ pub(crate) mod sharing;
 pub(crate) mod starts;
 pub(crate) mod status;
 pub(crate) mod timers;
+pub(crate) mod unclaimed;
 pub(crate) mod versions;
+pub(crate) mod waiting;
 pub(crate) mod wakeups;
 
 /// What every file of checks is written with.

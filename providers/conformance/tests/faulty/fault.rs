@@ -67,6 +67,12 @@ pub(crate) enum Fault {
     StampsNoTimes,
     ReadsWithoutTheLease,
     CountsAttemptsFromZero,
+    KeepsNoPhrases,
+    KeepsOldPhrases,
+    SaysNothingIsUnclaimed,
+    SaysHeldWorkIsUnclaimed,
+    NamesNoUnclaimedWork,
+    TellsTheYoungestOfAName,
 }
 
 impl Fault {
@@ -141,5 +147,11 @@ impl Fault {
         (Self::StampsNoTimes, "starts"),
         (Self::ReadsWithoutTheLease, "leases"),
         (Self::CountsAttemptsFromZero, "attempts"),
+        (Self::KeepsNoPhrases, "waiting"),
+        (Self::KeepsOldPhrases, "waiting"),
+        (Self::SaysNothingIsUnclaimed, "unclaimed"),
+        (Self::SaysHeldWorkIsUnclaimed, "unclaimed"),
+        (Self::NamesNoUnclaimedWork, "unclaimed"),
+        (Self::TellsTheYoungestOfAName, "unclaimed"),
     ];
 }

@@ -24,6 +24,7 @@ struct Memory {
     last_tasks: Vec<LeasedActivity>,
     position: BTreeMap<Incarnation, (Option<CommitId>, EventId)>,
     cancelled: BTreeSet<InstanceKey>,
+    phrase: Option<String>,
 }
 
 /// The store with its fault.
@@ -97,6 +98,7 @@ impl Faulty {
                 }
             }
             Fault::ClaimsNothing => request.claim = None,
+            Fault::KeepsNoPhrases => turn.waiting = None,
             Fault::IgnoresTheFence => {
                 let memory = self.memory.lock().unwrap();
                 request.lease =
@@ -105,6 +107,23 @@ impl Faulty {
             _ => {}
         }
         request
+    }
+
+    /// What is read of an instance, as the fault gives it.
+    fn spoil_info(&self, mut info: InstanceInfo) -> InstanceInfo {
+        if self.has(Fault::KeepsOldPhrases) {
+            let mut memory = self.memory.lock().unwrap();
+            memory.phrase = info.waiting.take().or(memory.phrase.take());
+            info.waiting.clone_from(&memory.phrase);
+        }
+        if self.has(Fault::SaysNothingIsUnclaimed) {
+            info.unclaimed = None;
+        }
+        if self.has(Fault::SaysHeldWorkIsUnclaimed) {
+            let (work, since) = (Work::Turn { first: true }, info.created_at);
+            info.unclaimed = Some(Unclaimed { work, since, age: Duration::ZERO });
+        }
+        info
     }
 
     /// The answer as the fault gives it.
@@ -342,7 +361,7 @@ impl Inspect for Faulty {
         if self.has(Fault::StampsNoTimes) {
             info = info.map(|info| InstanceInfo { created_at: TimeMs(0), ..info });
         }
-        Ok(info)
+        Ok(info.map(|info| self.spoil_info(info)))
     }
     async fn watch(&self, mut request: WatchRequest) -> Answer<Option<InstanceInfo>> {
         if self.has(Fault::WatchesTooLong) {
@@ -382,6 +401,18 @@ impl Inspect for Faulty {
     }
     async fn depths(&self) -> Answer<QueueDepths> {
         self.inner.depths().await
+    }
+    async fn unclaimed(&self) -> Answer<UnclaimedNames> {
+        let mut found = self.inner.unclaimed().await?;
+        if self.has(Fault::NamesNoUnclaimedWork) {
+            found.activities.clear();
+            found.orchestrations.clear();
+        }
+        if self.has(Fault::TellsTheYoungestOfAName) {
+            let now = found.store_now;
+            found.orchestrations.iter_mut().for_each(|found| found.since = now);
+        }
+        Ok(found)
     }
     async fn delete(&self, key: InstanceKey, force: bool) -> Answer<Deleted> {
         self.inner.delete(key, force || self.has(Fault::DeletesWhatRuns)).await

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use duroxide_core::Limits;
 use duroxide_provider::env::Env;
 use futures_util::StreamExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -87,6 +88,7 @@ pub(super) struct Driver {
     pub(super) token: Token,
     pub(super) options: ClientOptions,
     pub(super) limits: Arc<Mutex<Limits>>,
+    pub(super) read_only: Arc<AtomicBool>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
 }
 
@@ -160,7 +162,8 @@ impl Driver {
             None => return Err(failed(&"the server closed the connection")),
         };
         match serde_json::from_slice(&frame).map_err(|e| failed(&e))? {
-            ToClient::Welcome(Welcome { max_frame, limits }) => {
+            ToClient::Welcome(Welcome { max_frame, limits, read_only }) => {
+                self.read_only.store(read_only, Ordering::Relaxed);
                 *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
                 trust(&mut reader, self.options.max_frame);
                 Ok(Line { reader, writer, max_frame })

@@ -18,7 +18,7 @@ use duroxide_provider::ProviderError;
 use duroxide_provider::env::{Env, Task};
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -78,6 +78,7 @@ pub struct RemoteProvider {
     address: String,
     options: ClientOptions,
     limits: Arc<Mutex<Limits>>,
+    read_only: Arc<AtomicBool>,
     commands: mpsc::UnboundedSender<Command>,
     next_id: AtomicU64,
     task: Option<Task>,
@@ -93,6 +94,7 @@ impl RemoteProvider {
     ) -> Self {
         let address = address.into();
         let limits = Arc::new(Mutex::new(Limits::default()));
+        let read_only = Arc::new(AtomicBool::new(false));
         let (sender, commands) = mpsc::unbounded_channel();
         let driver = Driver {
             env: env.clone(),
@@ -100,6 +102,7 @@ impl RemoteProvider {
             token,
             options: options.clone(),
             limits: limits.clone(),
+            read_only: read_only.clone(),
             commands,
         };
         let task = env.spawn("remote-client", driver.run());
@@ -108,6 +111,7 @@ impl RemoteProvider {
             address,
             options,
             limits,
+            read_only,
             commands: sender,
             next_id: AtomicU64::new(1),
             task: Some(task),

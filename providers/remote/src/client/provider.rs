@@ -11,9 +11,11 @@ use duroxide_provider::{
     Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree, LeaseActivities,
     LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations, ListFilter, MailPage,
     Page, Provider, ProviderError, PruneRule, Pruned, QueueDepths, ReadHistory, ReadMail, Release,
-    Renew, Selection, Submit, Submitted, SystemMetrics, WaitForWork, WakeSeq, WatchRequest,
+    Renew, Selection, Submit, Submitted, SystemMetrics, UnclaimedNames, WaitForWork, WakeSeq,
+    WatchRequest,
 };
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 #[async_trait]
@@ -119,6 +121,10 @@ impl Inspect for RemoteProvider {
         self.ask(Call::Depths).await
     }
 
+    async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError> {
+        self.ask(Call::Unclaimed).await
+    }
+
     async fn delete(&self, key: InstanceKey, force: bool) -> Result<Deleted, ProviderError> {
         self.ask(Call::Delete { key, force }).await
     }
@@ -134,6 +140,11 @@ impl Inspect for RemoteProvider {
     /// Those of the server's store; the defaults until the first connection is made.
     fn limits(&self) -> Limits {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As the server's store says; `false` until the first connection is made.
+    fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
     }
 
     async fn close(&self) -> Result<(), ProviderError> {

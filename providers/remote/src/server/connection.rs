@@ -109,7 +109,11 @@ impl Connection {
         }
         trust(&mut self.reader, self.options.max_frame);
         self.answer_bytes = hello.max_frame.max(GREETING_BYTES);
-        let welcome = Welcome { max_frame: self.options.max_frame, limits: self.store.limits() };
+        let welcome = Welcome {
+            max_frame: self.options.max_frame,
+            limits: self.store.limits(),
+            read_only: self.store.is_read_only(),
+        };
         self.writer.push(encode(&ToClient::Welcome(welcome))?).await?;
         Ok(self.writer.flush().await?)
     }

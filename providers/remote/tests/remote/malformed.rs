@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
-const HELLO: &str = r#"{"Hello":{"protocol":1,"token":"a token for tests","max_frame":1048576}}"#;
+const HELLO: &str = r#"{"Hello":{"protocol":2,"token":"a token for tests","max_frame":1048576}}"#;
 
 pub(crate) async fn write_frame(
     stream: &mut (impl AsyncWrite + Unpin),

@@ -79,6 +79,7 @@ pub(crate) fn commit(id: u128) -> CommitTurn {
             status: None,
             kv: Vec::new(),
             end: None,
+            waiting: None,
         },
         version: Some("1.0.0".to_owned()),
         flags: CompatFlags::NONE,
@@ -209,6 +210,7 @@ fn every_method_of_inspect_answers_as_the_store_does() {
         assert_eq!(remote.limits(), duroxide_core::Limits::default(), "before it has connected");
         same!(world, remote, instance(key()));
         assert_eq!(remote.limits(), world.store.limits(), "after it has connected");
+        assert!(remote.is_read_only(), "as the store says");
         same!(
             world,
             remote,
@@ -222,6 +224,7 @@ fn every_method_of_inspect_answers_as_the_store_does() {
         same!(world, remote, stats(key()));
         same!(world, remote, metrics());
         same!(world, remote, depths());
+        same!(world, remote, unclaimed());
         same!(world, remote, delete(key(), true));
         let selection = Selection { limit: Some(4), ..Selection::default() };
         same!(world, remote, delete_many(selection.clone()));

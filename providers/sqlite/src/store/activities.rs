@@ -6,7 +6,9 @@ use super::instances::InstanceRow;
 use super::sql::{Id, Next, Sql, id, later, ms};
 use super::{Tx, claims, quarantine, sessions};
 use crate::error::Result;
-use duroxide_core::{ArrivalBody, Encoding, EventId, ExecutionId, Headers, InstanceId, Payload};
+use duroxide_core::{
+    ArrivalBody, Encoding, EventId, ExecutionId, Headers, InstanceId, Payload, TimeMs,
+};
 use duroxide_provider::{
     ActivityFate, ActivityKey, CompleteActivity, Incarnation, InstanceKey, LeaseActivities,
     LeasedActivities, LeasedActivity, Namespace,
@@ -133,7 +135,7 @@ fn give(tx: &Tx<'_>, activity: &ActivityKey) -> Result<Option<LeasedActivity>> {
         return Ok(None);
     };
     let row = tx.sql.one(
-        "SELECT name, tag, session, encoding, input, headers, attempt FROM activities
+        "SELECT name, tag, session, encoding, input, headers, attempt, visible_at FROM activities
          WHERE incarnation = ?1 AND execution = ?2 AND event = ?3",
         (activity.incarnation.0, activity.execution.0, activity.event.0),
         |row| {
@@ -175,6 +177,7 @@ fn read(
         tag: row.get(1)?,
         headers: Headers::new(),
         attempt: row.get(6)?,
+        ready_at: TimeMs(row.get(7)?),
     })
 }
 

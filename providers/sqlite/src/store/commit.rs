@@ -102,7 +102,8 @@ fn settle(tx: &Tx<'_>, request: &CommitTurn, row: &mut InstanceRow) -> Result<Op
            last_commit = ?7, state = ?8, ready_at = ?9, not_before = 0, attempt = 0,
            lease = iif(?10 IS NULL, NULL, lease), lease_until = ifnull(?10, 0),
            kept = ?10 IS NOT NULL, offer = NULL, offered_at = ?11, offered_id = ?12,
-           revision = revision + ?13, updated_at = ?11, ended_at = iif(?14, ?11, NULL)
+           revision = revision + ?13, updated_at = ?11, ended_at = iif(?14, ?11, NULL),
+           waiting = ?15
          WHERE incarnation = ?1",
         rusqlite::params![
             row.incarnation,
@@ -119,6 +120,8 @@ fn settle(tx: &Tx<'_>, request: &CommitTurn, row: &mut InstanceRow) -> Result<Op
             tx.last_number(),
             news,
             ended,
+            // Of this execution only.
+            turn.waiting.as_deref().filter(|_| turn.end.is_none()),
         ],
     )?;
     if news > 0 {

@@ -4,25 +4,34 @@
 use super::history::kv_entry;
 use super::instances::{InstanceRow, State};
 use super::sql::{Next, Sql};
+use super::unclaimed;
 use crate::error::{Result, StoreError};
 use duroxide_core::{ExecutionId, InstanceId, KvEntry, TimeMs};
 use duroxide_provider::{
     ExecutionInfo, InstanceInfo, InstanceKey, InstanceState, InstanceStats, InstanceTree,
-    ListFilter, Page, QueueDepths, SystemMetrics,
+    ListFilter, Page, QueueDepths, SystemMetrics, Work,
 };
 use rusqlite::Connection;
 
 /// The instance.
-pub(crate) fn instance(sql: &Connection, key: &InstanceKey) -> Result<Option<InstanceInfo>> {
+pub(crate) fn instance(
+    sql: &Connection,
+    key: &InstanceKey,
+    now: TimeMs,
+) -> Result<Option<InstanceInfo>> {
     let found = sql.one(
         "SELECT i.name, i.version, i.execution, i.state, e.outcome, s.status, i.status_version,
-           i.parent_id, i.created_at, i.updated_at, i.revision, i.quarantine
+           i.parent_id, i.created_at, i.updated_at, i.revision, i.quarantine, i.waiting,
+           i.incarnation, i.last_commit IS NULL,
+           iif(i.lease IS NULL, i.ready_at, max(i.ready_at, i.lease_until))
          FROM instances AS i
          JOIN executions AS e ON e.incarnation = i.incarnation AND e.execution = i.execution
          LEFT JOIN statuses AS s ON s.incarnation = i.incarnation
          WHERE i.ns = ?1 AND i.id = ?2",
         (&key.namespace.0, key.id.as_str()),
         |row| {
+            let (first, since) = (row.get(14)?, row.get::<_, Option<u64>>(15)?);
+            let ready = since.filter(|since| *since <= now.0);
             let info = InstanceInfo {
                 key: key.clone(),
                 name: row.get(0)?,
@@ -36,12 +45,19 @@ pub(crate) fn instance(sql: &Connection, key: &InstanceKey) -> Result<Option<Ins
                 updated_at: TimeMs(row.get(9)?),
                 revision: row.get(10)?,
                 quarantined: row.get(11)?,
+                waiting: row.get(12)?,
+                unclaimed: ready
+                    .map(|since| unclaimed::since(TimeMs(since), now, Work::Turn { first })),
             };
-            Ok((info, row.get::<_, Option<Vec<u8>>>(4)?))
+            Ok((info, row.get::<_, Option<Vec<u8>>>(4)?, row.get(13)?))
         },
     )?;
-    let Some((mut info, outcome)) = found else { return Ok(None) };
+    let Some((mut info, outcome, incarnation)) = found else { return Ok(None) };
     info.state = state(key, outcome)?;
+    if !info.state.is_terminal() && info.quarantined.is_none() {
+        let activity = unclaimed::activity(sql, incarnation, now)?;
+        info.unclaimed = unclaimed::oldest(info.unclaimed, activity);
+    }
     Ok(Some(info))
 }
 

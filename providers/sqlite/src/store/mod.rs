@@ -23,6 +23,7 @@ pub(crate) mod sessions;
 pub(crate) mod sql;
 pub(crate) mod submit;
 pub(crate) mod turns;
+pub(crate) mod unclaimed;
 
 use crate::clock::StoreClock;
 use crate::error::{Result, StoreError};

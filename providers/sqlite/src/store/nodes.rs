@@ -4,6 +4,7 @@
 use super::Tx;
 use super::sql::Sql;
 use crate::error::Result;
+use duroxide_core::TimeMs;
 use rusqlite::Connection;
 
 /// A handle on the store: its number and the name of its lock file.
@@ -27,19 +28,36 @@ pub(crate) fn others(sql: &Connection, owner: u64) -> Result<Vec<NodeRow>> {
     })
 }
 
+/// In a copy of a store: whoever held anything held it of the original. Nobody holds it here.
+pub(crate) fn bury_all(sql: &Connection, now: TimeMs) -> Result<()> {
+    sql.run(
+        "UPDATE instances INDEXED BY instances_leased SET lease_until = min(lease_until, ?1)
+         WHERE lease IS NOT NULL",
+        [now.0],
+    )?;
+    sql.run(
+        "UPDATE activities INDEXED BY activities_leased SET lease_until = min(lease_until, ?1)
+         WHERE lease IS NOT NULL",
+        [now.0],
+    )?;
+    sql.run("UPDATE sessions SET idle_until = 0", [])?;
+    sql.run("DELETE FROM nodes", [])?;
+    Ok(())
+}
+
 /// These handles are dead or leaving: their leases count as expired at once. What they
 /// hold is theirs until it is taken over.
 pub(crate) fn bury(tx: &Tx<'_>, owners: &[u64]) -> Result<()> {
     for owner in owners {
         tx.sql.run(
-            "UPDATE instances INDEXED BY instances_leased SET lease_until = 0
+            "UPDATE instances INDEXED BY instances_leased SET lease_until = min(lease_until, ?2)
              WHERE lease IS NOT NULL AND owner = ?1",
-            [owner],
+            (owner, tx.now.0),
         )?;
         tx.sql.run(
-            "UPDATE activities INDEXED BY activities_leased SET lease_until = 0
+            "UPDATE activities INDEXED BY activities_leased SET lease_until = min(lease_until, ?2)
              WHERE lease IS NOT NULL AND owner = ?1",
-            [owner],
+            (owner, tx.now.0),
         )?;
         tx.sql.run("UPDATE sessions SET idle_until = 0 WHERE owner = ?1", [owner])?;
         tx.sql.run("DELETE FROM nodes WHERE owner = ?1", [owner])?;

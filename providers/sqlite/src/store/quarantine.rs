@@ -73,7 +73,7 @@ pub(crate) fn terminate(tx: &Tx<'_>, row: &InstanceRow, reason: String) -> Resul
     ends::close(tx, &row, &end)?;
     tx.sql.run(
         "UPDATE instances SET state = ?2, ended_at = ?3, updated_at = ?3, ready_at = NULL,
-           lease = NULL, offer = NULL, revision = revision + 1
+           lease = NULL, offer = NULL, revision = revision + 1, waiting = NULL
          WHERE incarnation = ?1",
         (row.incarnation, State::Terminated.code(), tx.now.0),
     )?;

@@ -9,12 +9,16 @@ use crate::store::sql::Sql;
 use rusqlite::Connection;
 
 /// The newest schema this build writes.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
+/// The oldest build that may use it: one of schema 1 does everything right but for the phrase
+/// of what an instance waits on, which it leaves as it was.
+const MIN_READER_VERSION: u32 = 1;
 /// Marks the file as ours (`PRAGMA application_id`): "DURX".
 const APPLICATION_ID: i64 = 0x4455_5258;
 
 /// Step `n` brings a store of version `n` to `n + 1`.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema_1.sql")];
+pub(crate) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Create or migrate. The caller holds the writer lock and no transaction.
 pub(crate) fn migrate(sql: &Connection) -> Result<()> {
@@ -35,7 +39,10 @@ fn migrate_inside(sql: &Connection) -> Result<()> {
     }
     if version < SCHEMA_VERSION {
         sql.pragma_update(None, "application_id", APPLICATION_ID)?;
-        sql.run("UPDATE store SET schema_version = ?1, min_reader_version = ?1", [SCHEMA_VERSION])?;
+        sql.run(
+            "UPDATE store SET schema_version = ?1, min_reader_version = ?2",
+            [SCHEMA_VERSION, MIN_READER_VERSION],
+        )?;
     }
     Ok(())
 }

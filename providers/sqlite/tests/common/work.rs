@@ -170,6 +170,7 @@ impl Run {
                 status: None,
                 kv: vec![],
                 end: None,
+                waiting: None,
             },
         }
     }

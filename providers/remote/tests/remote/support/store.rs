@@ -10,6 +10,7 @@ use duroxide_provider::*;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) struct CountingStore {
@@ -197,6 +198,12 @@ impl Inspect for CountingStore {
             updated_at: TimeMs(u64::MAX),
             revision: 6,
             quarantined: None,
+            waiting: Some("an event “go”".to_owned()),
+            unclaimed: Some(Unclaimed {
+                work: Work::Activity { name: "é".to_owned(), tag: None, session: None },
+                since: TimeMs(1),
+                age: Duration::from_millis(1_001),
+            }),
         }))
     }
 
@@ -261,6 +268,16 @@ impl Inspect for CountingStore {
         Ok(QueueDepths { timers: 12, ..QueueDepths::default() })
     }
 
+    async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError> {
+        self.call()?;
+        let name = UnclaimedName { name: "Helo".to_owned(), version: None, since: TimeMs(13) };
+        Ok(UnclaimedNames {
+            orchestrations: vec![name],
+            activities: Vec::new(),
+            store_now: TimeMs(14),
+        })
+    }
+
     async fn delete(&self, _key: InstanceKey, force: bool) -> Result<Deleted, ProviderError> {
         self.call()?;
         self.applied.fetch_add(1, Ordering::Relaxed);
@@ -279,6 +296,10 @@ impl Inspect for CountingStore {
 
     fn limits(&self) -> Limits {
         Limits { kv_keys: 7, ..Limits::default() }
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
     }
 
     async fn close(&self) -> Result<(), ProviderError> {
