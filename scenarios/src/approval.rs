@@ -12,6 +12,7 @@ pub fn scenario() -> Scenario {
         name: "approval",
         registry,
         orchestration: "ApprovalWorkflow",
+        version: None,
         input: json!("a new bicycle"),
         steps: vec![
             Step::AwaitStatus("waiting for approval"),

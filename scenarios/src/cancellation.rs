@@ -11,6 +11,7 @@ pub fn scenario() -> Scenario {
         name: "cancellation",
         registry,
         orchestration: "Lease",
+        version: None,
         input: json!("machine-7"),
         steps: vec![Step::AwaitStatus("leased machine-7"), Step::Cancel("no longer needed")],
         expected: Outcome::Failed("canceled: no longer needed"),

@@ -11,6 +11,7 @@ pub fn scenario() -> Scenario {
         name: "child",
         registry,
         orchestration: "Parent",
+        version: None,
         input: json!(20),
         steps: vec![],
         expected: Outcome::Completed(json!(82)),

@@ -11,6 +11,7 @@ pub fn scenario() -> Scenario {
         name: "clean-up",
         registry,
         orchestration: "BookSeat",
+        version: None,
         input: json!("12A"),
         steps: vec![],
         expected: Outcome::Failed("card declined"),

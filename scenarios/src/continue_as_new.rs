@@ -12,6 +12,7 @@ pub fn scenario() -> Scenario {
         name: "continue-as-new",
         registry,
         orchestration: "Monitor",
+        version: None,
         input: json!({ "healthy": 0, "round": 1 }),
         steps: vec![],
         expected: Outcome::Completed(json!("healthy in 2 of 3 rounds")),

@@ -11,6 +11,7 @@ pub fn scenario(width: u64) -> Scenario {
         name: "fan-out",
         registry,
         orchestration: "FanOut",
+        version: None,
         input: json!((0..width).collect::<Vec<_>>()),
         steps: vec![],
         expected: Outcome::Completed(json!((0..width).map(|n| n * n).sum::<u64>())),

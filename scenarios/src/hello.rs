@@ -12,6 +12,7 @@ pub fn scenario() -> Scenario {
         name: "hello",
         registry,
         orchestration: "HelloWorkflow",
+        version: None,
         input: json!({ "name": "World" }),
         steps: vec![],
         expected: Outcome::Completed(json!("Hello, World!")),

@@ -12,6 +12,7 @@ pub fn scenario() -> Scenario {
         name: "nested",
         registry,
         orchestration: "Nested",
+        version: None,
         input: json!("price"),
         steps: vec![],
         expected: Outcome::Completed(json!("price=42 EUR")),

@@ -13,6 +13,7 @@ pub fn scenario() -> Scenario {
         name: "queue",
         registry,
         orchestration: "WorkProcessor",
+        version: None,
         input: json!([]),
         steps: vec![task(1, false), task(2, false), task(3, true)],
         expected: Outcome::Completed(json!([10, 20, 30])),

@@ -1,11 +1,8 @@
 //! An activity against a timer: it wins, or it is too slow and is cancelled.
 
-use crate::{Effects, Outcome, Scenario, activity};
-use duroxide_sdk::{
-    ActivityContext, OneOf2, OrchestrationContext, OrchestrationError, Registry, RegistryError,
-};
+use crate::{Effects, Outcome, Scenario, activity, until_cancelled};
+use duroxide_sdk::{OneOf2, OrchestrationContext, OrchestrationError, Registry, RegistryError};
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The activity answers long before the hour is over.
@@ -14,6 +11,7 @@ pub fn scenario() -> Scenario {
         name: "race",
         registry,
         orchestration: "Race",
+        version: None,
         input: json!({ "limit_ms": 3_600_000, "service": "FastService" }),
         steps: vec![],
         expected: Outcome::Completed(json!("answered")),
@@ -27,6 +25,7 @@ pub fn timeout_scenario() -> Scenario {
         name: "timeout",
         registry,
         orchestration: "Race",
+        version: None,
         input: json!({ "limit_ms": 20, "service": "SlowService" }),
         steps: vec![],
         expected: Outcome::Completed(json!("timed out")),
@@ -36,18 +35,9 @@ pub fn timeout_scenario() -> Scenario {
 
 fn registry(effects: &Effects) -> Result<Registry, RegistryError> {
     let fast = activity(effects, |(): ()| Ok("answered"));
-    let effects = Arc::clone(effects);
-    let slow = move |ctx: ActivityContext, (): ()| {
-        let effects = Arc::clone(&effects);
-        async move {
-            effects(ctx.clone()).await;
-            ctx.cancelled().await;
-            Err::<String, _>("stopped")
-        }
-    };
     Registry::builder()
         .register_activity("FastService", fast)
-        .register_activity("SlowService", slow)
+        .register_activity("SlowService", until_cancelled::<(), String>(effects))
         .register_orchestration("Race", race)
         .build()
 }

@@ -11,6 +11,7 @@ pub fn scenario(steps: u32) -> Scenario {
         name: "sequence",
         registry,
         orchestration: "Sequence",
+        version: None,
         input: json!(steps),
         steps: vec![],
         expected: Outcome::Completed(json!(steps)),

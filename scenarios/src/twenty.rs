@@ -14,6 +14,7 @@ pub fn scenario(number: u32) -> Scenario {
         name: "twenty",
         registry,
         orchestration: "Order",
+        version: None,
         input: json!(number),
         steps: vec![Step::Raise("confirm", json!(format!("client {number}")))],
         expected: Outcome::Completed(json!(format!(
