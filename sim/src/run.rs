@@ -172,7 +172,7 @@ async fn node(props: Arc<Props>, host: Arc<Host>, env: Env) -> Verdict {
         ..RuntimeOptions::default()
     };
     let store = reach_store(&host, &env)?;
-    let _runtime = Runtime::start(env, store, Arc::clone(&sdk) as _, sdk, options);
+    let _runtime = Runtime::start(env, store, Arc::clone(&sdk) as _, sdk, options)?;
     pending().await
 }
 

@@ -34,6 +34,9 @@ impl Node {
     }
 
     /// Start one on a database, with a world, with leases this long.
+    ///
+    /// # Panics
+    /// If the database cannot be opened or worked on.
     pub async fn start_on(database: &str, world: &Path, lease: Duration) -> Self {
         let store = open(database).await;
         let host = Arc::new(SdkHost::new(registry(world)));
@@ -42,8 +45,10 @@ impl Node {
         let options =
             RuntimeOptions { worker_lease: lease, turn_lease: lease, ..RuntimeOptions::default() };
         let env = system_env();
-        let runtime = Runtime::start(env, Arc::clone(&store), orchestrations, activities, options);
-        Self { runtime, store }
+        match Runtime::start(env, Arc::clone(&store), orchestrations, activities, options) {
+            Ok(runtime) => Self { runtime, store },
+            Err(error) => panic!("start: {error}"),
+        }
     }
 
     /// Stop it in order, as an application does on its way out.

@@ -92,6 +92,9 @@ macro_rules! inspect_through {
             async fn depths(&self) -> Result<QueueDepths, ProviderError> {
                 self.plain(Op::Other, &"depths", self.$store().depths()).await
             }
+            async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError> {
+                self.plain(Op::Other, &"unclaimed", self.$store().unclaimed()).await
+            }
             async fn delete(
                 &self,
                 key: InstanceKey,
