@@ -16,7 +16,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Add what a line of a runner's output says.
     pub(crate) fn read_line(&mut self, line: &str) {
-        let line = line.trim();
+        // Not from the left: what stands indented is the output of a test, not a summary.
+        let line = line.trim_end();
         if let Some(rest) = line.strip_prefix("test result: ") {
             self.passed += number_before(rest, " passed");
             self.failed += number_before(rest, " failed");
@@ -76,6 +77,14 @@ mod tests {
     #[test]
     fn a_cancelled_node_test_counts_as_failed() {
         assert_eq!(count("# pass 1\n# fail 0\n# cancelled 2"), Counts { passed: 1, failed: 2 });
+    }
+
+    #[test]
+    fn a_runner_inside_of_a_test_counts_nothing() {
+        assert_eq!(
+            count("# pass 1\n    # pass 58\n    # fail 1\n"),
+            Counts { passed: 1, failed: 0 }
+        );
     }
 
     #[test]

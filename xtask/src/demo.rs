@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: what a new user does, from a fresh clone. Builds the package, packs
-//! it as npm would publish it, installs it into an app outside the package, runs the
-//! guide's minimal example there, then kills a workflow and starts it again.
+//! it as npm would publish it, this machine's native package too, installs both into apps
+//! outside the package, runs the guide's minimal example there, then kills a workflow and
+//! starts it again.
 
 use crate::runner::{Failure, Runner};
 use crate::{node, tools};
@@ -16,11 +17,13 @@ pub(crate) fn run(runner: &mut Runner) -> Result<(), Failure> {
     tools::require_node(runner)?;
     node::build(runner, "build")?;
     let demo = new_folder(runner)?;
-    let package = pack(runner, &demo)?.display().to_string();
+    let packages = pack(runner, &demo)?;
     for app in APPS {
-        let dir = demo.join(app);
-        let args = ["install", "--no-audit", "--no-fund", "--no-package-lock", package.as_str()];
-        runner.run(&format!("install the package into {app}"), node::npm(&dir, &args))?;
+        // Offline: the optional packages of other targets are in no registry.
+        let flags = ["install", "--offline", "--no-audit", "--no-fund", "--no-package-lock"];
+        let mut install = node::npm(&demo.join(app), &flags);
+        install.args(&packages);
+        runner.run(&format!("install the packages into {app}"), install)?;
     }
     for app in APPS {
         let start = node::npm(&demo.join(app), &["run", "--silent", "start"]);
@@ -46,16 +49,18 @@ fn new_folder(runner: &mut Runner) -> Result<PathBuf, Failure> {
     Ok(demo)
 }
 
-/// The tarball that npm would publish.
-fn pack(runner: &mut Runner, into: &Path) -> Result<PathBuf, Failure> {
-    let destination = into.display().to_string();
-    let args = ["pack", "--silent", "--pack-destination", destination.as_str()];
-    runner.run("pack the package", node::npm(&node::package_dir(runner), &args))?;
-    let entries = fs::read_dir(into).map_err(|error| failed(into, error))?;
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|extension| extension == "tgz"))
-        .ok_or_else(|| Failure::Missing("npm pack left no tarball".into()))
+/// The tarballs that npm would publish: the package, and this machine's native one.
+fn pack(runner: &mut Runner, demo: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let into = demo.join("packages");
+    node::pack(runner, &into)?;
+    let entries = fs::read_dir(&into).map_err(|error| failed(&into, error))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let tarballs: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|name| name == "tgz")).collect();
+    match tarballs.len() {
+        2 => Ok(tarballs),
+        found => Err(Failure::Missing(format!("{found} tarballs were packed instead of 2"))),
+    }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! `cargo xtask lint`: formatting, clippy with the Env bans, and the TypeScript compiler.
+//! `cargo xtask lint`: formatting, clippy with the Env bans, the TypeScript compiler, the type
+//! tests on every supported TypeScript, and what publint and attw say of the package.
 
 use crate::node;
 use crate::runner::{Failure, Runner};

@@ -3,6 +3,7 @@
 
 mod counts;
 mod demo;
+mod docs;
 mod lint;
 mod node;
 mod runner;
@@ -18,11 +19,14 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask demo          build the package, run the guide's minimal example, then kill -9 it
 cargo xtask test [--cases N]
-                          everything: lint, tidy, determinism, Rust tests, simulation, Node tests;
+                          everything: tidy, lint, determinism, Rust tests, simulation, Node tests,
+                          the API reference, package tests on each Node, examples;
                           N random programs for each property of the core (2000)
 cargo xtask properties [--cases N]
                           the properties of the core alone, with what was generated
-cargo xtask lint          formatting, clippy, TypeScript
+cargo xtask lint          formatting, clippy, TypeScript, type tests, publint, attw
+cargo xtask examples      the JavaScript examples, with what they print
+cargo xtask docs          writes the API reference anew, from the types
 cargo xtask tidy          the arrows between crates, file sizes, forbidden words
 cargo xtask sim [args]    the simulation: `cargo xtask sim help` lists its arguments
 cargo xtask help          this text
@@ -45,6 +49,8 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "test" => cases(command, rest).and_then(|cases| test::run(&mut runner, cases)),
         "properties" => cases(command, rest).and_then(|cases| test::properties(&mut runner, cases)),
         "lint" => no_args(command, rest).and_then(|()| lint::run(&mut runner)),
+        "examples" => no_args(command, rest).and_then(|()| examples(&mut runner)),
+        "docs" => no_args(command, rest).and_then(|()| docs::run(&mut runner)),
         "tidy" => no_args(command, rest).and_then(|()| tidy::run(&mut runner)),
         "sim" => sim::run(&runner, rest),
         "help" | "--help" | "-h" => std::io::stdout()
@@ -52,6 +58,14 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
             .map_err(|error| Failure::io("stdout", error)),
         other => Err(Failure::Usage(format!("no command `{other}`\n\n{HELP}"))),
     }
+}
+
+/// The examples run on the package as it is built here.
+fn examples(runner: &mut Runner) -> Result<(), Failure> {
+    tools::require_rust(runner)?;
+    tools::require_node(runner)?;
+    node::build(runner, "build:debug")?;
+    node::examples(runner)
 }
 
 fn no_args(command: &str, rest: &[String]) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
-//! The npm package: its dependencies, build, lint and tests, through the scripts of its
-//! `package.json`. Not here: the demonstration that installs it.
+//! The npm package: its dependencies, build, lint, tests and examples, through the scripts of
+//! its `package.json`. Not here: the demonstration that installs it, its documentation.
 
 use crate::runner::{Failure, Runner};
 use std::fs;
@@ -34,22 +34,39 @@ pub(crate) fn build(runner: &mut Runner, script: &str) -> Result<(), Failure> {
     runner.run("build the Node package", npm(&dir, &["run", script]))
 }
 
-/// The package's linter, or the TypeScript compiler if it has none.
+/// The TypeScript compiler, then what can be checked without the addon.
 pub(crate) fn lint(runner: &mut Runner) -> Result<(), Failure> {
     install(runner)?;
     let dir = package_dir(runner);
-    let args: &[&str] = if has_script(&dir, "lint")? {
-        &["run", "lint"]
-    } else {
-        &["exec", "--no", "--", "tsc", "--noEmit"]
-    };
-    runner.run("TypeScript", npm(&dir, args))
+    runner.run("TypeScript", npm(&dir, &["run", "build:ts"]))?;
+    runner.run("types on every TypeScript", npm(&dir, &["run", "check:types"]))?;
+    runner.run("publint and attw", npm(&dir, &["run", "check:package"]))
 }
 
-/// The package's tests.
+/// The package's tests, those of the guide and the documentation among them.
 pub(crate) fn test(runner: &mut Runner) -> Result<(), Failure> {
     let dir = package_dir(runner);
     runner.run_tests("Node tests", npm(&dir, &["test"]))
+}
+
+/// What npm would publish, on every supported Node.
+pub(crate) fn test_package(runner: &mut Runner) -> Result<(), Failure> {
+    let dir = package_dir(runner);
+    runner.run_tests("package tests on each Node", npm(&dir, &["run", "test:package"]))
+}
+
+/// The examples, one after the other, with what they print.
+pub(crate) fn examples(runner: &mut Runner) -> Result<(), Failure> {
+    let dir = package_dir(runner);
+    runner.run("JavaScript examples", npm(&dir, &["run", "--silent", "examples"]))
+}
+
+/// What npm would publish, packed into a folder.
+pub(crate) fn pack(runner: &mut Runner, into: &Path) -> Result<(), Failure> {
+    let into = into.display().to_string();
+    let args = ["run", "--silent", "packages", "--", into.as_str()];
+    let command = npm(&package_dir(runner), &args);
+    runner.run("pack the packages", command)
 }
 
 /// npm writes a lock file of its own when an installation is complete.
@@ -59,13 +76,4 @@ fn is_installed(dir: &Path) -> bool {
         (Some(wanted), Some(installed)) => installed >= wanted,
         _ => false,
     }
-}
-
-fn has_script(dir: &Path, name: &str) -> Result<bool, Failure> {
-    let path = dir.join("package.json");
-    let io = |error| Failure::io(path.display().to_string(), error);
-    let text = fs::read_to_string(&path).map_err(io)?;
-    let package: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| io(error.into()))?;
-    Ok(package["scripts"][name].is_string())
 }

@@ -2,7 +2,7 @@
 //! the first test: while the same seed gives different runs, no other result means much.
 
 use crate::runner::{Failure, Runner};
-use crate::{lint, node, sim, tidy, tools};
+use crate::{docs, lint, node, sim, tidy, tools};
 use std::io::Write;
 use std::process::Command;
 
@@ -34,7 +34,10 @@ fn steps(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     runner.run("simulation", simulation)?;
     // The unoptimised addon: the workspace's tests have built it already.
     node::build(runner, "build:debug")?;
-    node::test(runner)
+    node::test(runner)?;
+    docs::check(runner)?;
+    node::test_package(runner)?;
+    node::examples(runner)
 }
 
 /// Two processes, the same seeds, the same trace hashes.

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// What rules look at.
-const EXTENSIONS: [&str; 6] = ["rs", "ts", "mts", "js", "mjs", "cjs"];
+const EXTENSIONS: [&str; 8] = ["rs", "ts", "mts", "cts", "js", "mjs", "cjs", "md"];
 /// Never ours: built, installed or generated.
 const SKIPPED: [&str; 4] = ["target", "node_modules", "dist", "failures"];
 

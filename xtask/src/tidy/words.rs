@@ -7,6 +7,8 @@ use super::source::SourceFile;
 const CODE: [&str; 4] = ["todo!", "unimplemented!", "dbg!", "#[ignore"];
 /// In comments of any language.
 const COMMENTS: [&str; 3] = ["TODO", "FIXME", "XXX"];
+/// In the path of a Node test.
+const NODE_TEST_PATHS: [&str; 3] = ["/test/", ".test.", "/package-test"];
 /// In Node tests.
 const NODE_TESTS: [&str; 5] = [".skip(", ".todo(", ".only(", "skip: true", "todo: true"];
 
@@ -18,7 +20,7 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = find(file, &file.comments, &COMMENTS);
     if file.is_rust() {
         findings.extend(find(file, &file.code, &CODE));
-    } else if file.path.contains("/test/") || file.path.contains(".test.") {
+    } else if NODE_TEST_PATHS.iter().any(|part| file.path.contains(part)) {
         findings.extend(find(file, &file.text, &NODE_TESTS));
     }
     findings
