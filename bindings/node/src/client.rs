@@ -250,8 +250,9 @@ impl NativeClient {
     #[napi]
     pub async fn history(&self, id: String, execution: f64) -> napi::Result<String> {
         let execution = ExecutionId(execution as u64);
-        let events = self.client.history(id, execution).await.map_err(failed)?;
-        encoded(history::listed(&events))
+        let instance = InstanceId(id);
+        let events = self.client.history(instance.clone(), execution).await.map_err(failed)?;
+        encoded(history::listed(&instance, execution, &events))
     }
 
     /// Delete a root with everything below it.

@@ -1,26 +1,39 @@
-//! One resident execution as JavaScript drives it: the core's state machine behind calls
-//! that answer in JSON text. It lives on the JavaScript thread, beside its generator.
+//! One execution as JavaScript drives it: the core's state machine behind calls that answer
+//! in JSON text. It lives on the JavaScript thread, beside its generator. Its turns come from
+//! a host, or it is only replayed, from a recorded history.
 //! Not here: any rule of replay or settling; those are the core's.
 
+use crate::details::FailuresGiven;
 use crate::errors::{internal, told};
 use crate::host::JsHost;
 use crate::views::{Json, Outcome, undecodable};
 use duroxide_core::{
-    Activation, Await, Awaited, Ending, Execution, Failure, Payload, Refused, TimeMs,
+    Activation, Await, Awaited, CompatFlags, Ending, Execution, Failure, InputChange, Nonce,
+    Opening, Payload, Refused, TimeMs, TurnInput,
 };
 use duroxide_runtime::host::TurnReply;
 use napi_derive::napi;
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// A state machine, and the turn it is in.
 #[napi]
 pub struct NativeExecution {
-    host: Arc<JsHost>,
+    turns: Turns,
     /// `None` once released.
     execution: Option<Box<Execution>>,
     turn: Option<CurrentTurn>,
+    given: FailuresGiven,
+}
+
+/// Where the turns come from.
+enum Turns {
+    /// A Runtime, which commits them.
+    Host(Arc<JsHost>),
+    /// A recorded history, in one turn that nobody commits; and what it came to.
+    Recorded { input_changes: Vec<InputChange> },
 }
 
 struct CurrentTurn {
@@ -44,8 +57,18 @@ struct Start<'a> {
 }
 
 impl NativeExecution {
-    pub(crate) fn new(host: Arc<JsHost>, execution: Execution) -> Self {
-        Self { host, execution: Some(Box::new(execution)), turn: None }
+    pub(crate) fn of_host(host: Arc<JsHost>, opening: Opening) -> Self {
+        Self::open(Turns::Host(host), opening)
+    }
+
+    /// One that only replays the history it is opened from.
+    pub(crate) fn of_history(opening: Opening) -> Self {
+        Self::open(Turns::Recorded { input_changes: Vec::new() }, opening)
+    }
+
+    fn open(turns: Turns, opening: Opening) -> Self {
+        let given = FailuresGiven::in_history(opening.history.events());
+        Self { turns, execution: Some(Box::new(Execution::open(opening))), turn: None, given }
     }
 
     fn execution(&mut self) -> napi::Result<&mut Execution> {
@@ -88,16 +111,37 @@ fn settled(outcome: &Outcome<'_>) -> napi::Result<String> {
     serde_json::to_string(outcome).or_else(|_| json(&Outcome(&Err(undecodable("a stored value")))))
 }
 
+/// The input of a turn for which nothing has arrived.
+fn nothing_new() -> TurnInput {
+    TurnInput {
+        arrivals: Vec::new(),
+        unread: Vec::new(),
+        mail_read: Vec::new(),
+        more_mail: Vec::new(),
+        nonce: Nonce(0),
+        flags: CompatFlags::KNOWN,
+        raise: CompatFlags::NONE,
+    }
+}
+
 #[napi]
 impl NativeExecution {
-    /// Begin a turn that was drained.
+    /// Begin a turn that was drained, or the one of a recorded history.
     #[napi(catch_unwind)]
     pub fn begin(&mut self, turn: f64) -> napi::Result<()> {
-        let pending = self.host.take_turn(turn as u64);
-        let pending = pending.ok_or_else(|| told("INTERNAL", "this turn is not waiting"))?;
-        self.turn =
-            Some(CurrentTurn { reply: pending.reply, fingerprint: pending.request.fingerprint });
-        self.execution()?.begin_turn(pending.request.input);
+        let input = match &self.turns {
+            Turns::Recorded { .. } => nothing_new(),
+            Turns::Host(host) => {
+                let pending = host.take_turn(turn as u64);
+                let pending =
+                    pending.ok_or_else(|| told("INTERNAL", "this turn is not waiting"))?;
+                let fingerprint = pending.request.fingerprint;
+                self.turn = Some(CurrentTurn { reply: pending.reply, fingerprint });
+                pending.request.input
+            }
+        };
+        self.given.arrived(&input.arrivals);
+        self.execution()?.begin_turn(input);
         Ok(())
     }
 
@@ -124,14 +168,43 @@ impl NativeExecution {
     /// Hand the turn's outcome to the engine; true when the execution has ended.
     #[napi(catch_unwind)]
     pub fn finish(&mut self) -> napi::Result<bool> {
-        let turn = self.turn.take().ok_or_else(|| told("INTERNAL", "no turn was begun"))?;
+        let turn = self.turn.take();
         let execution = self.execution()?;
         let outcome = Box::new(execution.finish_turn());
+        if let Turns::Recorded { input_changes } = &mut self.turns {
+            input_changes.extend(outcome.input_changes);
+            return Ok(outcome.commit.end.is_some());
+        }
+        let turn = turn.ok_or_else(|| told("INTERNAL", "no turn was begun"))?;
+        let execution = self.execution()?;
         let fingerprint = turn.fingerprint.then(|| Box::new(execution.fingerprint()));
         let ended = outcome.commit.end.is_some();
         // Nobody waits when the engine gave the turn up; it evicts this copy then.
         let _ = turn.reply.send(TurnReply::Ran { outcome, fingerprint });
         Ok(ended)
+    }
+
+    /// What the replay of a recorded history came to.
+    #[napi(catch_unwind)]
+    pub fn verdict(&mut self) -> napi::Result<String> {
+        let changes = match &self.turns {
+            Turns::Recorded { input_changes } => input_changes.clone(),
+            Turns::Host(_) => Vec::new(),
+        };
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|change| json!({ "eventId": change.event, "message": change.message }))
+            .collect();
+        let execution = self.execution()?;
+        let divergence = execution.divergence().map(|divergence| {
+            json!({
+                "eventId": divergence.event,
+                "expected": divergence.history,
+                "actual": divergence.code,
+                "message": divergence.to_string(),
+            })
+        });
+        json(&json!({ "divergence": divergence, "inputChanges": changes }))
     }
 
     /// The generator yielded a tree.
@@ -155,6 +228,7 @@ impl NativeExecution {
     #[napi(catch_unwind)]
     pub fn fail(&mut self, failure: String) -> napi::Result<()> {
         let failure = serde_json::from_str(&failure).map_err(|e| internal("failure", &e))?;
+        let failure = self.given.with_details(failure);
         self.end(Ending::Threw(failure))
     }
 
@@ -200,10 +274,12 @@ impl NativeExecution {
         self.answer(Execution::kv_all)
     }
 
-    /// Whether what runs now was recorded before.
+    /// Whether what runs now was recorded before. What follows a split turn was not, but
+    /// a replay is to stay silent.
     #[napi(catch_unwind)]
     pub fn is_replaying(&mut self) -> napi::Result<bool> {
-        Ok(self.execution()?.is_replaying())
+        let recorded = matches!(self.turns, Turns::Recorded { .. });
+        Ok(recorded || self.execution()?.is_replaying())
     }
 
     /// Drop everything, without any effect.

@@ -8,12 +8,15 @@
 //! store is ever touched on the JavaScript thread.
 
 mod client;
+mod details;
 mod errors;
 mod execution;
 mod history;
 mod host;
 mod jobs;
 pub mod log;
+mod recorded;
+pub mod replay;
 mod runtime;
 pub mod store;
 mod views;

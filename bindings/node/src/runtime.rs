@@ -7,7 +7,7 @@ use crate::execution::NativeExecution;
 use crate::host::{JsHost, Registered};
 use crate::log::{self, LogSettings};
 use crate::store::NativeStore;
-use duroxide_core::{Execution, Payload};
+use duroxide_core::Payload;
 use duroxide_provider::env::Env;
 use duroxide_provider::{Store, TagFilter};
 use duroxide_runtime::host::TurnReply;
@@ -141,10 +141,29 @@ pub struct NativeRuntime {
     store: Arc<dyn Store>,
     host: Arc<JsHost>,
     options: RuntimeOptions,
+    /// Name and version, for the log.
+    service: (Option<String>, Option<String>),
     engine: Mutex<Option<Arc<Runtime>>>,
 }
 
 impl NativeRuntime {
+    /// Whoever names a service wants to see it; others want silence.
+    fn tell_start(&self) {
+        let (name, version) = &self.service;
+        let node = &self.options.node_id;
+        if name.is_some() || version.is_some() {
+            tracing::info!(
+                target: "duroxide::runtime",
+                service_name = name, service_version = version, worker_node_id = node,
+                "a Runtime takes work"
+            );
+        } else {
+            tracing::debug!(
+                target: "duroxide::runtime", worker_node_id = node, "a Runtime takes work"
+            );
+        }
+    }
+
     fn engine(&self) -> Option<Arc<Runtime>> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -155,14 +174,10 @@ impl NativeRuntime {
     /// A runtime that has not been started. `wake` is called when there is something to drain.
     #[napi(constructor)]
     pub fn new(store: &NativeStore, config: String, wake: Wake) -> napi::Result<Self> {
-        let config: Config = serde_json::from_str(&config).map_err(|e| internal("config", &e))?;
+        let mut config: Config =
+            serde_json::from_str(&config).map_err(|e| internal("config", &e))?;
+        let service = (config.options.service_name.take(), config.options.service_version.take());
         log::set_up(&config.options.log);
-        tracing::debug!(
-            target: "duroxide::runtime",
-            service_name = config.options.service_name,
-            service_version = config.options.service_version,
-            "a Runtime was made"
-        );
         let registered =
             registered(&config).map_err(|error| told("INVALID", &error.to_string()))?;
         let wake = move || {
@@ -175,6 +190,7 @@ impl NativeRuntime {
             store: Arc::clone(&store.store),
             host: JsHost::new(registered, Box::new(wake)),
             options: config.options.into(),
+            service,
             engine: Mutex::new(None),
         })
     }
@@ -185,8 +201,10 @@ impl NativeRuntime {
         // A store that cannot be used is an error of the start, not of every later call.
         self.store.depths().await.map_err(|error| of_provider(&error))?;
         let (env, store, host) = (self.env.clone(), self.store.clone(), self.host.clone());
-        let engine = Runtime::start(env, store, host.clone(), host, self.options.clone());
+        let engine = Runtime::start(env, store, host.clone(), host, self.options.clone())
+            .map_err(|error| of_provider(&error))?;
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(engine));
+        self.tell_start();
         Ok(())
     }
 
@@ -218,7 +236,7 @@ impl NativeRuntime {
     pub fn open(&self, turn: f64) -> napi::Result<NativeExecution> {
         let opening = self.host.with_turn(turn as u64, |turn| turn.request.opening.take());
         let opening = opening.flatten().ok_or_else(|| told("INTERNAL", "no history to open"))?;
-        Ok(NativeExecution::new(Arc::clone(&self.host), Execution::open(*opening)))
+        Ok(NativeExecution::of_host(Arc::clone(&self.host), *opening))
     }
 
     /// There is no resident copy for this turn.

@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct NativeStore {
     pub(crate) env: Env,
     pub(crate) store: Arc<dyn Store>,
+    /// The same store, for what only SQLite can do.
+    sqlite: Arc<SqliteProvider>,
 }
 
 #[derive(Deserialize)]
@@ -32,8 +34,8 @@ pub async fn open_sqlite(path: String, options: String) -> napi::Result<NativeSt
     let env = system_env();
     let options = SqliteOptions { durability, ..SqliteOptions::new(path) };
     let provider = SqliteProvider::open(env.clone(), options).await;
-    let provider = provider.map_err(|error| of_provider(&error))?;
-    Ok(NativeStore { env, store: Arc::new(provider) })
+    let sqlite = Arc::new(provider.map_err(|error| of_provider(&error))?);
+    Ok(NativeStore { env, store: Arc::clone(&sqlite) as Arc<dyn Store>, sqlite })
 }
 
 #[napi]
@@ -43,5 +45,12 @@ impl NativeStore {
     pub async fn close(&self) -> napi::Result<()> {
         let store = Arc::clone(&self.store);
         store.close().await.map_err(|error| of_provider(&error))
+    }
+
+    /// Copy a SQLite store to a new file while it is in use.
+    #[napi]
+    pub async fn backup(&self, path: String) -> napi::Result<()> {
+        let sqlite = Arc::clone(&self.sqlite);
+        sqlite.backup(path).await.map_err(|error| of_provider(&error))
     }
 }

@@ -3,6 +3,7 @@
 
 use duroxide_core::{Failure, FailureKind, Payload, Settled, Value};
 use duroxide_provider::{ExecutionInfo, InstanceInfo, InstanceState};
+use duroxide_runtime::waiting_for;
 use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -69,9 +70,20 @@ pub(crate) fn undecodable(what: &str) -> Failure {
     Failure::new(FailureKind::Corrupt, format!("{what} is not JSON, or needs a codec"))
 }
 
-/// The stable code of a kind of failure, as the TypeScript side has it.
-pub(crate) fn code(kind: FailureKind) -> String {
-    kind.as_str().to_uppercase()
+/// The stable code of a failure: that of the error it is as TypeScript has it.
+fn code(failure: &Failure) -> String {
+    let Failure { kind, name, instance, attempt, .. } = failure;
+    let own = if *kind == FailureKind::Application {
+        match (instance, attempt) {
+            (Some(_), _) => Some("SUB_ORCHESTRATION_FAILED"),
+            (None, Some(_)) => Some("ACTIVITY_FAILED"),
+            (None, None) => None,
+        }
+    } else {
+        let guard = name.as_deref() == Some("DeterminismError");
+        (guard && *kind == FailureKind::Nondeterminism).then_some("DETERMINISM")
+    };
+    own.map_or_else(|| kind.as_str().to_uppercase(), str::to_owned)
 }
 
 /// How an instance or execution stands.
@@ -102,6 +114,29 @@ struct Details<'a> {
     worker_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Box<Cause<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Cause<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    message: &'a str,
+    #[serde(rename = "cause", skip_serializing_if = "Option::is_none")]
+    deeper: Option<Box<Cause<'a>>>,
+}
+
+impl<'a> Cause<'a> {
+    fn of(failure: &'a Failure) -> Option<Box<Self>> {
+        failure.cause.as_deref().map(|cause| {
+            Box::new(Self {
+                name: cause.name.as_deref(),
+                message: &cause.message,
+                deeper: Self::of(cause),
+            })
+        })
+    }
 }
 
 impl<'a> Details<'a> {
@@ -109,12 +144,14 @@ impl<'a> Details<'a> {
         let details = failure.details.as_ref();
         Self {
             name: failure.name.as_deref(),
-            code: code(failure.kind),
+            code: code(failure),
             message: &failure.message,
-            activity_name: failure.source.as_deref(),
+            // Of a child that failed by itself, `source` is the child's name.
+            activity_name: failure.source.as_deref().filter(|_| failure.attempt.is_some()),
             attempt: failure.attempt,
             worker_id: details.and_then(|details| details.worker.as_deref()),
             stack: details.and_then(|details| details.stack.as_deref()),
+            cause: Cause::of(failure),
         }
     }
 }
@@ -170,7 +207,7 @@ pub(crate) fn status(info: Option<&InstanceInfo>) -> serde_json::Result<String> 
             standing: Standing::of(&info.state),
             custom_status: info.custom_status.as_deref(),
             custom_status_version: info.custom_status_version,
-            waiting_for: info.quarantined.as_ref().map(|what| format!("an operator: {what}")),
+            waiting_for: waiting_for(info),
         },
     })
 }
