@@ -17,19 +17,34 @@ export interface ActivityFacts {
   tag: string | null;
 }
 
-/** The first argument of every activity. */
+/**
+ * The first argument of every activity: who asked for it, whether its result is still wanted.
+ *
+ * ```ts
+ * runtime.registerActivity('Fetch', async (ctx, url: string) => {
+ *   const response = await fetch(url, { signal: ctx.signal });
+ *   return response.text();
+ * });
+ * ```
+ */
 export class ActivityContext {
+  /** The instance that scheduled it. */
   readonly instanceId: string;
+  /** Number of the execution that scheduled it, from 1. */
   readonly executionId: number;
+  /** The orchestration that scheduled it. */
   readonly orchestrationName: string;
+  /** The version of that orchestration. */
   readonly orchestrationVersion: string;
+  /** The name it is registered by. */
   readonly activityName: string;
   /** The event that scheduled it: unique within the execution. */
   readonly activityId: number;
-  /** From 1; redeliveries after a crash are counted. */
+  /** From 1; redeliveries after a crash are counted. Each try of a retry policy is scheduled anew, and counts from 1. */
   readonly attempt: number;
+  /** The worker that it runs on. */
   readonly workerId: string;
-  /** null for an activity without a session. */
+  /** The session it runs on; null for an activity without a session. */
   readonly sessionId: string | null;
   readonly #tag: string | null;
   readonly #asksCancelled: () => boolean;
@@ -53,41 +68,48 @@ export class ActivityContext {
     this.#client = client;
   }
 
-  /** The tag that routed it, or null. */
+  /** The tag that routed it; null for an activity without one. */
   tag(): string | null {
     return this.#tag;
   }
 
-  /** Whether its result is no longer wanted; also seen by code that never lets go of the thread. */
+  /**
+   * Whether its result is no longer wanted: its orchestration was cancelled or has ended, its
+   * attempt took too long, or it lost a race. Also seen by code that never lets go of the thread.
+   */
   isCancelled(): boolean {
     if (!this.#cancelled && this.#asksCancelled()) this.cancel();
     return this.#cancelled;
   }
 
-  /** Aborts when its result is no longer wanted. */
+  /** Aborts within a second of when its result is no longer wanted; to be passed to `fetch` and the like. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#cancelled) this.#controller.abort();
     return this.#controller.signal;
   }
 
-  /** A client of the store that this activity came from. */
+  /** A client of the store that this activity came from, to start orchestrations or raise events. */
   getClient(): Client {
     return this.#client();
   }
 
+  /** Logs at INFO under `duroxide::activity`, with the instance, activity and worker. */
   traceInfo(message: string): void {
     this.#trace('info', message);
   }
 
+  /** Logs at WARN under `duroxide::activity`, with the instance, activity and worker. */
   traceWarn(message: string): void {
     this.#trace('warn', message);
   }
 
+  /** Logs at ERROR under `duroxide::activity`, with the instance, activity and worker. */
   traceError(message: string): void {
     this.#trace('error', message);
   }
 
+  /** Logs at DEBUG under `duroxide::activity`, with the instance, activity and worker. */
   traceDebug(message: string): void {
     this.#trace('debug', message);
   }

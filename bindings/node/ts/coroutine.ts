@@ -3,7 +3,9 @@
 
 import { types } from 'node:util';
 import { Descriptor, type Ledger, type Settled } from './descriptors.js';
-import { DuroxideError, type Failure, encodeFailure, errorOf, failureOf } from './errors.js';
+import { DuroxideError } from './errors.js';
+import { type Failure, encodeFailure, errorOf, failureOf } from './failures.js';
+import { type Watcher, enter, leave } from './guard.js';
 import { encode, isThenable } from './json.js';
 import { type NativeExecution, addon } from './native.js';
 import { type Core, type Identity, OrchestrationContext, type TraceLevel, traceFields } from './orchestration-context.js';
@@ -27,15 +29,17 @@ export class Coroutine implements Core {
   readonly #identity: Identity;
   readonly #code: OrchestrationCode;
   readonly #context: OrchestrationContext;
+  readonly #watcher: Watcher | undefined;
   #iterator: Iterator<unknown, unknown, unknown> | undefined;
   #awaited: Descriptor<unknown> | undefined;
   #running = false;
   #stopped = false;
 
-  constructor(native: NativeExecution, identity: Identity, code: OrchestrationCode) {
+  constructor(native: NativeExecution, identity: Identity, code: OrchestrationCode, watcher?: Watcher) {
     this.#native = native;
     this.#identity = identity;
     this.#code = code;
+    this.#watcher = watcher;
     this.#context = new OrchestrationContext(identity, this);
   }
 
@@ -80,17 +84,21 @@ export class Coroutine implements Core {
 
   #activate(activation: Activation): void {
     this.#running = true;
+    const outer = enter(this.#watcher);
     try {
       if ('start' in activation) this.#start(activation.start);
       else this.#run(this.#resume(activation));
     } finally {
+      leave(outer);
       this.#running = false;
     }
   }
 
   #start(input: unknown): void {
     try {
-      const made = this.#code(this.#context, input);
+      // Called by itself: what is ours is not to be its `this`.
+      const code = this.#code;
+      const made = code(this.#context, input);
       if (isThenable(made) || !isIterator(made)) {
         throw new TypeError(`orchestration '${this.#identity.orchestrationName}' must return an iterator (use function*)`);
       }
@@ -172,7 +180,9 @@ export class Coroutine implements Core {
   #fail(thrown: unknown): void {
     // What unwinds user code after the end is no failure of it.
     if (this.#stopped) return;
-    this.#end(() => this.#native.fail(encodeFailure(failureOf(thrown))));
+    const failure = failureOf(thrown);
+    this.trace(failure.kind === 'Cancelled' ? 'info' : 'warn', `failed: ${failure.details?.stack ?? failure.message}`);
+    this.#end(() => this.#native.fail(encodeFailure(failure)));
   }
 
   #end(say: () => void): void {

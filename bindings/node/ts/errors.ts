@@ -1,40 +1,29 @@
-// The error classes, and how a failure of the engine becomes one and back.
-// Not here: errors of the store, which `native.ts` translates.
+// The error classes, each with its code. Not here: how a failure that was recorded becomes
+// one of them and back (`failures.ts`), errors of the store (`native.ts`).
 
-/** A failure as history records it; the engine's own form. @internal */
-export interface Failure {
-  kind: FailureKind;
-  message: string;
-  name?: string;
-  source?: string;
-  attempt?: number;
-  cause?: Failure;
-  details?: { stack?: string; worker?: string };
-}
+import type { ErrorDetails } from './answers.js';
 
-/** @internal */
-export type FailureKind =
-  | 'Application'
-  | 'Cancelled'
-  | 'Timeout'
-  | 'Nondeterminism'
-  | 'Limit'
-  | 'Invalid'
-  | 'Poison'
-  | 'Unregistered'
-  | 'Terminated'
-  | 'Corrupt';
-
-/** What was awaited; decides the class of the error that is thrown. @internal */
-export interface Awaited {
-  kind: 'activity' | 'child' | 'other';
-  /** Name of the activity or child. */
-  name?: string | undefined;
-}
-
-const failures = new WeakMap<object, Failure>();
-
-/** Base of every error that this package throws on its own account. */
+/**
+ * Base of every error of this package. Compare `code`, which is stable; messages may change.
+ *
+ * Without a class of their own are these codes:
+ * - `APPLICATION`: an orchestration threw an error of its own (in `errorDetails` and causes)
+ * - `INVALID`: an argument that only the engine could check, such as an id with a reserved marker. Mend the call
+ * - `DESCRIPTOR`: a descriptor was yielded twice, or in another orchestration. Make one for each yield
+ * - `OUTSIDE_TURN`: `ctx` was used by code that ran later than the orchestration itself, in a callback
+ * - `POISON`: a turn or activity died (`maxAttempts`) too often without an outcome. Look for what kills the process
+ * - `UNREGISTERED`: no node had registered the name in time (`unregisteredTimeoutMs`). Register it, or mend the name
+ * - `TERMINATED`: the instance was stopped by `terminateOrchestration`
+ * - `CORRUPT`: what is stored cannot be decoded here, being damaged or written by a codec that is missing
+ * - `MALFORMED_HISTORY`: what `replay` was given is no history
+ * - `RUNTIME_STATE`: the Runtime was started already, or is stopped. Make a new one
+ * - `DUPLICATE_REGISTRATION`: the name, or name and version, is registered already
+ * - `STORE_BUSY`, `STORE_FULL`, `STORE_NO_ANSWER`: the store could not serve the call in spite of all retries; the
+ *   same call may be made again. `STORE_CORRUPT`, `STORE_NEWER_SCHEMA`, `STORE_UNUSABLE`: it will not serve it
+ * - `TRACING`: `initTracing` failed
+ * - `NATIVE_ADDON`: the addon for this platform is missing or does not load
+ * - `INTERNAL`: a fault of this package. Please report it
+ */
 export class DuroxideError extends Error {
   /** Stable, for programs to compare. */
   readonly code: string;
@@ -46,8 +35,15 @@ export class DuroxideError extends Error {
   }
 }
 
-/** An activity failed. `message` and `name` are those of the error it threw. */
+/**
+ * Thrown by the yield of an activity that failed: it threw, or ran and died too often, or nobody knows it.
+ * `message`, `name` and `cause` are those of the error that it threw; stack and worker are in the
+ * `errorDetails` of the status. Catch it to compensate, or retry with `ctx.scheduleActivityWithRetry`.
+ *
+ * `code`: `ACTIVITY_FAILED` if it threw, else `POISON`, `UNREGISTERED`, `CORRUPT`, `LIMIT` or `INVALID`.
+ */
 export class ActivityError extends DuroxideError {
+  /** The activity that failed. */
   readonly activityName: string | undefined;
   /** Which attempt failed, from 1. */
   readonly attempt: number | undefined;
@@ -60,49 +56,121 @@ export class ActivityError extends DuroxideError {
   }
 }
 
-/** A child orchestration failed. `message` and `name` are those of the error it threw. */
+/**
+ * Thrown by the yield of a child orchestration that failed, was cancelled or terminated, or could not
+ * be started because its id is in use. `message`, `name` and `cause` are those of the error it ended with.
+ *
+ * `code`: `SUB_ORCHESTRATION_FAILED` if its code threw, else the code of what ended it: `CANCELLED`, `TERMINATED`,
+ * `TIMEOUT`, `NONDETERMINISM`, `UNREGISTERED`, `POISON`, `LIMIT`, `INVALID`.
+ */
 export class SubOrchestrationError extends DuroxideError {
+  /** The name of the child's orchestration. */
   readonly orchestrationName: string | undefined;
+  /** The child's id: its own failure is read with `client.getOrchestrationStatus(instanceId)`. */
+  readonly instanceId: string | undefined;
 
   /** @internal */
-  constructor(code: string, message: string, orchestrationName?: string) {
+  constructor(code: string, message: string, orchestrationName?: string, instanceId?: string) {
     super(code, message);
     this.orchestrationName = orchestrationName;
+    this.instanceId = instanceId;
   }
 }
 
-/** `waitForOrchestrationTyped` found that the orchestration did not complete. */
-export class OrchestrationError extends DuroxideError {}
+/**
+ * Thrown by `waitForOrchestrationTyped` when the orchestration did not complete. `message`, `name` and `cause` are
+ * those of what it failed with.
+ *
+ * `code`: that of its `errorDetails`, such as `ACTIVITY_FAILED` or `APPLICATION`; `ORCHESTRATION_FAILED` if it was terminated.
+ */
+export class OrchestrationError extends DuroxideError {
+  readonly instanceId: string;
+  /** What is known of the failure; undefined if the instance was terminated. */
+  readonly errorDetails: ErrorDetails | undefined;
 
-/** A time limit passed. */
+  /** @internal */
+  constructor(code: string, message: string, instanceId: string, errorDetails?: ErrorDetails) {
+    super(code, message);
+    this.instanceId = instanceId;
+    this.errorDetails = errorDetails;
+  }
+}
+
+/**
+ * A time limit passed: thrown by the Client's `waitFor…` calls, where what is waited for may still happen, and by
+ * the yield of a retried activity whose last attempt took longer than `timeoutMs` or `totalTimeoutMs` allows.
+ *
+ * `code`: `TIMEOUT`.
+ */
 export class TimeoutError extends DuroxideError {
-  constructor(message = 'Operation timed out') {
+  /** The activity that took too long, if it was one. */
+  readonly activityName: string | undefined;
+  /** Its last attempt, from 1. */
+  readonly attempt: number | undefined;
+
+  constructor(message = 'Operation timed out', activityName?: string, attempt?: number) {
     super('TIMEOUT', message);
+    this.activityName = activityName;
+    this.attempt = attempt;
   }
 }
 
-/** The orchestration was cancelled. */
+/**
+ * Thrown once by the pending yield of an orchestration that is cancelled, and by `ctx.continueAsNew` afterwards.
+ * Clean up in `catch` or `finally`, where `ctx` works as usual, then throw: the run ends `Failed` with
+ * `canceled: <reason>`. To return instead ends it `Completed`.
+ *
+ * `code`: `CANCELLED`.
+ */
 export class CancelledError extends DuroxideError {
   constructor(message: string) {
     super('CANCELLED', message);
   }
 }
 
-/** The code does not ask for what its history recorded. */
+/**
+ * The code asks for something else than its history recorded: the message says at which event, and shows both.
+ * No orchestration catches it, its run ends; a parent may see it as the cause. Register changed code under a new
+ * version, and check deployments with `replay` of `duroxide/testing`.
+ *
+ * `code`: `NONDETERMINISM`.
+ */
 export class NondeterminismError extends DuroxideError {
   constructor(message: string) {
     super('NONDETERMINISM', message);
   }
 }
 
-/** A limit of the engine was broken by the call; nothing was written. */
+/**
+ * Orchestration code called what is not deterministic, such as `Date.now()`, in a Runtime with `determinism: 'throw'`.
+ * The message names what to use instead. With `'warn'`, the default, it is a line in the log.
+ *
+ * `code`: `DETERMINISM`.
+ */
+export class DeterminismError extends DuroxideError {
+  constructor(message: string) {
+    super('DETERMINISM', message);
+  }
+}
+
+/**
+ * A limit of the engine was broken by the call, which the message names with the limit; nothing was written.
+ * Pass less, or keep large values elsewhere and pass a reference.
+ *
+ * `code`: `LIMIT`.
+ */
 export class LimitError extends DuroxideError {
   constructor(message: string) {
     super('LIMIT', message);
   }
 }
 
-/** `startOrchestration` with `ifExists: 'error'` met an instance of that id. */
+/**
+ * `startOrchestration` with `ifExists: 'error'` met an instance of that id, whatever its state. Use another id, or
+ * delete the old instance.
+ *
+ * `code`: `INSTANCE_EXISTS`.
+ */
 export class InstanceExistsError extends DuroxideError {
   readonly instanceId: string;
 
@@ -112,7 +180,12 @@ export class InstanceExistsError extends DuroxideError {
   }
 }
 
-/** There is no instance of that id. */
+/**
+ * An event, message, cancel or terminate was sent to an id that no instance has. Start the instance first; it exists
+ * from the moment its start resolves.
+ *
+ * `code`: `INSTANCE_NOT_FOUND`.
+ */
 export class InstanceNotFoundError extends DuroxideError {
   readonly instanceId: string;
 
@@ -122,129 +195,13 @@ export class InstanceNotFoundError extends DuroxideError {
   }
 }
 
-/** The call is part of the API, but this build does not support it. */
+/**
+ * The call is part of the API, but this build does not support it.
+ *
+ * `code`: `NOT_SUPPORTED`.
+ */
 export class NotSupportedError extends DuroxideError {
   constructor(call: string) {
     super('NOT_SUPPORTED', `${call} is not supported in this build yet`);
   }
-}
-
-const CODES: Record<FailureKind, string> = {
-  Application: 'APPLICATION',
-  Cancelled: 'CANCELLED',
-  Timeout: 'TIMEOUT',
-  Nondeterminism: 'NONDETERMINISM',
-  Limit: 'LIMIT',
-  Invalid: 'INVALID',
-  Poison: 'POISON',
-  Unregistered: 'UNREGISTERED',
-  Terminated: 'TERMINATED',
-  Corrupt: 'CORRUPT',
-};
-
-/** The stable code of a kind of failure. @internal */
-export function codeOf(kind: FailureKind): string {
-  return CODES[kind];
-}
-
-function classed(failure: Failure, { kind: awaited, name }: Awaited): DuroxideError {
-  const { kind, message, source, attempt } = failure;
-  if (kind === 'Timeout') return new TimeoutError(message);
-  // What names its source came from the activity or child; the rest is about the call itself.
-  const theirs = source !== undefined || kind === 'Application';
-  if (awaited === 'activity' && theirs) {
-    const code = kind === 'Application' ? 'ACTIVITY_FAILED' : codeOf(kind);
-    return new ActivityError(code, message, name ?? source, attempt);
-  }
-  if (awaited === 'child' && theirs) {
-    const code = kind === 'Application' ? 'SUB_ORCHESTRATION_FAILED' : codeOf(kind);
-    return new SubOrchestrationError(code, message, name ?? source);
-  }
-  if (kind === 'Cancelled') return new CancelledError(message);
-  if (kind === 'Nondeterminism') return new NondeterminismError(message);
-  if (kind === 'Limit') return new LimitError(message);
-  return new DuroxideError(codeOf(kind), message);
-}
-
-/**
- * The error that user code catches. It carries no stack of ours: a path must not become
- * a replayed value. @internal
- */
-export function errorOf(failure: Failure, awaited: Awaited = { kind: 'other' }): DuroxideError {
-  const error = classed(failure, awaited);
-  if (failure.name !== undefined) hidden(error, 'name', failure.name);
-  if (failure.cause !== undefined) hidden(error, 'cause', errorOf(failure.cause));
-  hidden(error, 'stack', `${error.name}: ${error.message}`);
-  failures.set(error, failure);
-  return error;
-}
-
-function hidden(error: Error, property: string, value: unknown): void {
-  Object.defineProperty(error, property, {
-    value,
-    configurable: true,
-    writable: true,
-    enumerable: false,
-  });
-}
-
-const DEEPEST_CAUSE = 5;
-
-/** The failure to record for whatever user code threw; never throws itself. @internal */
-export function failureOf(thrown: unknown): Failure {
-  try {
-    return described(thrown, DEEPEST_CAUSE);
-  } catch {
-    // To read it is to run user code: getters, conversions, proxies.
-    return { kind: 'Application', message: 'something was thrown that cannot be read' };
-  }
-}
-
-/**
- * A failure as JSON text. A message is not to be refused, so half of a surrogate pair, which
- * no UTF-8 has, is replaced. @internal
- */
-export function encodeFailure(failure: Failure): string {
-  return JSON.stringify(failure, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value));
-}
-
-function described(thrown: unknown, depth: number): Failure {
-  if (!(thrown instanceof Error)) return { kind: 'Application', message: textOf(thrown) };
-  const known = failures.get(thrown);
-  // Nothing keeps user code from setting a message that is no string.
-  const message = String(thrown.message);
-  const failure: Failure = known
-    ? { ...known, message }
-    : { kind: kindOf(thrown), message, name: String(thrown.name) };
-  if (!known && thrown.cause !== undefined && depth > 0) {
-    failure.cause = withoutDetails(described(thrown.cause, depth - 1));
-  }
-  if (!known && typeof thrown.stack === 'string') failure.details = { stack: thrown.stack };
-  return failure;
-}
-
-function withoutDetails(failure: Failure): Failure {
-  const { details: _, ...rest } = failure;
-  return rest;
-}
-
-function kindOf(error: Error): FailureKind {
-  if (error instanceof CancelledError) return 'Cancelled';
-  if (error instanceof TimeoutError) return 'Timeout';
-  if (error instanceof LimitError) return 'Limit';
-  return 'Application';
-}
-
-function textOf(thrown: unknown): string {
-  if (typeof thrown === 'string') return thrown;
-  if (typeof thrown === 'object' && thrown !== null) {
-    const { message } = thrown as { message?: unknown };
-    if (typeof message === 'string') return message;
-    try {
-      return JSON.stringify(thrown) ?? String(thrown);
-    } catch {
-      return Object.prototype.toString.call(thrown);
-    }
-  }
-  return String(thrown);
 }

@@ -4,7 +4,8 @@
 import { ActivityContext, type ActivityFacts } from './activity-context.js';
 import type { Client } from './client.js';
 import { Coroutine, type OrchestrationCode } from './coroutine.js';
-import { type Failure, encodeFailure, failureOf } from './errors.js';
+import { type Failure, encodeFailure, failureOf } from './failures.js';
+import { type Determinism, Places, watcher } from './guard.js';
 import { encode, isThenable } from './json.js';
 import { type NativeRuntime, addon } from './native.js';
 import { type Identity, traceFields } from './orchestration-context.js';
@@ -39,13 +40,16 @@ type Job = TurnJob | ActivityJob | { job: 'cancel'; id: number } | { job: 'evict
 export class Host {
   readonly #registrations: Registrations;
   readonly #client: () => Client;
+  readonly #determinism: Determinism;
+  readonly #places = new Places();
   readonly #residents = new Map<string, Coroutine>();
   readonly #activities = new Map<number, ActivityContext>();
   #native: NativeRuntime | undefined;
 
-  constructor(registrations: Registrations, client: () => Client) {
+  constructor(registrations: Registrations, client: () => Client, determinism: Determinism = 'warn') {
     this.#registrations = registrations;
     this.#client = client;
+    this.#determinism = determinism;
   }
 
   attach(native: NativeRuntime): void {
@@ -95,7 +99,8 @@ export class Host {
       native.refuse(job.turn, `'${job.orchestrationName}' ${job.orchestrationVersion} is not registered`);
       return undefined;
     }
-    const coroutine = new Coroutine(native.open(job.turn), job, code);
+    const watched = watcher(this.#determinism, this.#places, job);
+    const coroutine = new Coroutine(native.open(job.turn), job, code, watched);
     this.#residents.set(job.resident, coroutine);
     return coroutine;
   }
@@ -112,8 +117,13 @@ export class Host {
       this.#activities.delete(job.id);
       say();
     };
-    const failed = (thrown: unknown): void =>
-      settle(() => native.failActivity(job.id, encodeFailure(activityFailure(thrown, job))));
+    const failed = (thrown: unknown): void => {
+      const failure = activityFailure(thrown, job);
+      const told = `attempt ${job.attempt} failed: ${failure.details?.stack ?? failure.message}`;
+      if (native.isCancelled(job.id)) context.traceDebug(told);
+      else context.traceWarn(told);
+      settle(() => native.failActivity(job.id, encodeFailure(failure)));
+    };
     const completed = (value: unknown): void => {
       let output: string;
       try {

@@ -1,10 +1,13 @@
 // What `require('duroxide')` and `import … from 'duroxide'` offer.
 
+/** @module duroxide */
+
 export { SqliteProvider, PostgresProvider, Provider } from './provider.js';
 export type { SqliteOptions, PostgresOptions } from './provider.js';
 export { Client } from './client.js';
 export type {
   DeleteResult,
+  ErrorCause,
   ErrorDetails,
   ExecutionInfo,
   HistoryEvent,
@@ -19,26 +22,34 @@ export type {
   StartOptions,
   Status,
   SystemMetrics,
-} from './client.js';
+} from './answers.js';
 export { Runtime } from './runtime.js';
-export type {
-  ActivityFunction,
-  MetricsSnapshot,
-  OrchestrationFunction,
-  RuntimeOptions,
-  WorkerTagFilter,
-} from './runtime.js';
+export type { MetricsSnapshot, RuntimeOptions, WorkerTagFilter } from './runtime.js';
 export { OrchestrationContext } from './orchestration-context.js';
-export type { ActivityOptions, Result, RetryPolicy, TypedTwins } from './orchestration-context.js';
+export type { ActivityOptions, SchedulingContext } from './scheduling.js';
+export type { TypedTwins } from './typed-twins.js';
+export type { CustomBackoff, RetryPolicy } from './retry.js';
 export { ActivityContext } from './activity-context.js';
+export type { Determinism } from './guard.js';
 export { initTracing } from './tracing.js';
 export type { TracingOptions } from './tracing.js';
 export { defineActivity, defineOrchestration } from './define.js';
+export type {
+  ActivityDefinition,
+  ActivityFunction,
+  DefinedOrchestrationFunction,
+  InputArguments,
+  OrchestrationDefinition,
+  OrchestrationDefinitionOptions,
+  OrchestrationFunction,
+} from './define.js';
 export { Descriptor, ActivityDescriptor } from './descriptors.js';
-export type { AllResult, Durable, RaceResult } from './descriptors.js';
+export type { AllResult, AllResults, Durable, RaceResult, Result, Tasks } from './descriptors.js';
+export type { Jsonify } from './jsonify.js';
 export {
   ActivityError,
   CancelledError,
+  DeterminismError,
   DuroxideError,
   InstanceExistsError,
   InstanceNotFoundError,

@@ -1,13 +1,13 @@
-// Loads the native addon, says what it offers, and translates its errors.
+// Says what the native addon offers, and translates its errors. addon.ts loads it.
 // Not here: anything the user sees.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { loadAddon } from './addon.js';
 import { DuroxideError, InstanceExistsError, InstanceNotFoundError, TimeoutError } from './errors.js';
 
 /** A store, opened. */
 export interface NativeStore {
   close(): Promise<void>;
+  backup(path: string): Promise<void>;
 }
 
 /** One execution: the core's state machine. Its methods answer in JSON text. */
@@ -29,6 +29,8 @@ export interface NativeExecution {
   kvGet(key: string): string;
   kvAll(): string;
   isReplaying(): boolean;
+  /** What the replay of a recorded history came to. */
+  verdict(): string;
   /** Drops everything without any effect. */
   release(): void;
 }
@@ -83,39 +85,13 @@ export interface Addon {
   openSqlite(path: string, options: string): Promise<NativeStore>;
   NativeRuntime: new (store: NativeStore, config: string, wake: () => void) => NativeRuntime;
   NativeClient: new (store: NativeStore) => NativeClient;
+  /** A state machine that replays recorded rows, and what they say was inherited. */
+  openRecorded(rows: string, inherited: string): NativeExecution;
   trace(target: 'orchestration' | 'activity', level: string, fields: string, message: string): void;
   initTracing(config: string): void;
 }
 
-function target(): string {
-  const { platform, arch } = process;
-  if (platform === 'linux') {
-    const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-    return `linux-${arch}-${header.glibcVersionRuntime ? 'gnu' : 'musl'}`;
-  }
-  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
-}
-
-function load(): Addon {
-  const name = target();
-  const beside = join(__dirname, '..', `duroxide.${name}.node`);
-  const candidates = existsSync(beside) ? [beside] : [`duroxide-${name}`];
-  for (const candidate of candidates) {
-    try {
-      return require(candidate) as Addon;
-    } catch (error) {
-      const { code } = error as { code?: string };
-      if (code === 'MODULE_NOT_FOUND') continue;
-      throw new DuroxideError('NATIVE_ADDON', `the native addon for ${name} does not load: ${(error as Error).message}`);
-    }
-  }
-  throw new DuroxideError(
-    'NATIVE_ADDON',
-    `duroxide has no native addon for this platform (${name}): neither ${beside} nor the package duroxide-${name} exists`,
-  );
-}
-
-export const addon: Addon = load();
+export const addon = loadAddon() as Addon;
 
 /** The result of a native call, or its error as a class of ours. */
 export async function native<T>(call: Promise<T>): Promise<T> {

@@ -7,7 +7,12 @@ export interface Rule {
   holds(value: unknown): boolean;
 }
 
-const rule = (expected: string, holds: (value: unknown) => boolean): Rule => ({ expected, holds });
+/** @internal */
+export const rule = (expected: string, holds: (value: unknown) => boolean): Rule => ({ expected, holds });
+
+// The grammar of semver.org.
+const SEMVER =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/;
 
 // The latest time of a `Date`.
 const LATEST = 8.64e15;
@@ -16,6 +21,8 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 
 /** @internal */
 export const text = rule('a non-empty string', (v) => typeof v === 'string' && v.length > 0);
+/** @internal */
+export const semver = rule("a semver such as '1.0.0'", (v) => typeof v === 'string' && SEMVER.test(v));
 /** @internal */
 export const anyText = rule('a string', (v) => typeof v === 'string');
 /** @internal */
@@ -28,6 +35,8 @@ export const moment = rule('a time in milliseconds from 0 to 8.64e15', (v) => ty
 export const flag = rule('a boolean', (v) => typeof v === 'boolean');
 /** @internal */
 export const millis = rule('a number of milliseconds >= 0', (v) => typeof v === 'number' && Number.isFinite(v) && v >= 0);
+/** @internal */
+export const number = rule('a number', (v) => typeof v === 'number');
 /** @internal */
 export const texts = rule('an array of strings', (v) => Array.isArray(v) && v.every((e) => typeof e === 'string' && e.isWellFormed()));
 

@@ -54,10 +54,21 @@ export class SqliteProvider extends Provider {
     return new SqliteProvider(await opened(':memory:', 'process'));
   }
 
-  /** Not in this build yet: throws. */
+  /**
+   * Copies the whole store to a new file while it is in use: what is committed when the call begins is
+   * in it, and nothing waits for it. The copy is opened like any other file; it is complete or not there.
+   *
+   * ```ts
+   * await provider.backup('backups/monday.db');
+   * ```
+   *
+   * @param path `'sqlite:FILE'` or `'FILE'`: one that does not exist, in a folder that does
+   * @throws DuroxideError `INVALID` if there is such a file, or no such folder; `STORE_FULL` if there is no
+   *   room; `STORE_UNUSABLE` if the provider is closed
+   */
   async backup(path: string): Promise<void> {
     argument('provider.backup', 'the path', path, text);
-    throw new NotSupportedError('provider.backup');
+    await native(storeOf(this, 'provider.backup').backup(path.replace(/^sqlite:(\/\/)?/, '')));
   }
 }
 
@@ -74,12 +85,14 @@ export interface PostgresOptions {
 
 /** Not in this build yet: connecting throws `NotSupportedError`. */
 export class PostgresProvider extends Provider {
+  /** Connects to the schema `public`. */
   static async connect(url: string, options?: PostgresOptions): Promise<PostgresProvider> {
     argument('PostgresProvider.connect', 'the url', url, text);
     checked<PostgresOptions>('PostgresProvider.connect', options, { maxConnections: count, acquireTimeoutMs: count, ssl: flag });
     throw new NotSupportedError('PostgresProvider.connect');
   }
 
+  /** Connects to a schema, which is created if need be. */
   static async connectWithSchema(url: string, _schema: string, _options?: PostgresOptions): Promise<PostgresProvider> {
     argument('PostgresProvider.connectWithSchema', 'the url', url, text);
     throw new NotSupportedError('PostgresProvider.connectWithSchema');

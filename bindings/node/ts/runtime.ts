@@ -1,20 +1,35 @@
 // The Runtime: registrations, start, shutdown. Not here: running anything (`host.ts`).
 
-import type { ActivityContext } from './activity-context.js';
 import { Client } from './client.js';
 import type { OrchestrationCode } from './coroutine.js';
+import {
+  ActivityDefinition,
+  type ActivityFunction,
+  type DefinedOrchestrationFunction,
+  OrchestrationDefinition,
+  type OrchestrationFunction,
+} from './define.js';
 import { DuroxideError } from './errors.js';
 import { type ActivityCode, Host, type Registrations } from './host.js';
-import { MAX_WORKER_TAGS } from './limits.js';
+import { MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS } from './limits.js';
 import { type NativeRuntime, addon, native, nativeSync } from './native.js';
-import { type Rule, argument, checked, count, either, flag, oneOf, positive, text, texts, within } from './options.js';
-import type { OrchestrationContext } from './orchestration-context.js';
+import { type Rule, argument, checked, count, either, flag, oneOf, positive, semver, text, texts, within } from './options.js';
 import { type Provider, storeOf } from './provider.js';
 
-/** Which tagged activities a Runtime takes. */
+/**
+ * Which activities a Runtime takes: those without a tag (`'defaultOnly'`, the default), every one,
+ * none, those with one of these tags, or those without a tag and these. At most `MAX_WORKER_TAGS`
+ * tags of at most `MAX_TAG_NAME_BYTES` bytes.
+ */
 export type WorkerTagFilter = 'defaultOnly' | 'any' | 'none' | { tags: string[] } | { defaultAnd: string[] };
 
-/** How a Runtime works. */
+/**
+ * How a Runtime works. `undefined` is the same as absent.
+ *
+ * ```ts
+ * const runtime = new Runtime(provider, { workerConcurrency: 32, logLevel: 'warn' });
+ * ```
+ */
 export interface RuntimeOptions {
   /** Turns at once; 0 turns this role off. Default 4. */
   orchestrationConcurrency?: number | undefined;
@@ -26,55 +41,74 @@ export interface RuntimeOptions {
   dispatcherPollIntervalMs?: number | undefined;
   /** How long a lease holds without being renewed, in ms. Default 30 000. */
   workerLockTimeoutMs?: number | undefined;
+  /** The least level that is logged. Default `'info'`. `RUST_LOG` beats it; the first Runtime's log settings hold for the process. */
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'off' | undefined;
+  /** How a line of the log looks. Default `'pretty'`. */
   logFormat?: 'pretty' | 'json' | 'compact' | undefined;
+  /** A name that stands in every line of the log. */
   serviceName?: string | undefined;
+  /** A version that stands in every line of the log. */
   serviceVersion?: string | undefined;
+  /** Sessions owned at once. Default 10. */
   maxSessionsPerRuntime?: number | undefined;
+  /** How long a session without an activity stays owned, in ms. Default 300 000. */
   sessionIdleTimeoutMs?: number | undefined;
-  /** Stable identity of this worker. Default: random. */
+  /** Stable identity of this worker, such as the name of its pod; owns sessions. Default: random. */
   workerNodeId?: string | undefined;
+  /** Which activities it takes. Default `'defaultOnly'`. */
   workerTagFilter?: WorkerTagFilter | undefined;
-  /** Runs of an activity or turn that died before it is poison. Default 10. */
+  /** Runs of an activity or turn that died (crash, lost lease) before it fails as poison. Default 10. */
   maxAttempts?: number | undefined;
-  /** How long work may wait for a name that nobody has registered; 0 = for ever. */
+  /** How long work may wait for a name that nobody has registered, in ms; 0 = for ever. Default 300 000. */
   unregisteredTimeoutMs?: number | undefined;
   /** Live instances kept in memory. Default 1 000. */
   residentInstances?: number | undefined;
+  /** Whether `metricsSnapshot` counts. Default true. */
   metrics?: boolean | undefined;
-  /** What happens when a command is replayed with another input. Default 'warn'. */
+  /**
+   * What happens when orchestration code calls what is not deterministic (`Date.now`, `Math.random`, `fetch` …), and
+   * when a command is replayed with another input: `'throw'` an error, `'warn'` (default) in the log, or `'off'`.
+   */
   determinism?: 'throw' | 'warn' | 'off' | undefined;
 }
 
-/** Counters of a Runtime. */
+/** Counters of a Runtime since its start, each event counted once. */
 export interface MetricsSnapshot {
+  /** Instances whose first turn became durable here. */
   orchStarts: number;
+  /** Instances that completed. */
   orchCompletions: number;
+  /** Instances that failed, for whatever reason. */
   orchFailures: number;
+  /** Of these: their code failed, was cancelled or terminated, or broke a limit. */
   orchApplicationErrors: number;
+  /** Of these: what is stored cannot be used. */
   orchInfrastructureErrors: number;
+  /** Of these: code and history disagree, or nobody has registered the name. */
   orchConfigurationErrors: number;
+  /** Of these: turns died too often. */
   orchPoison: number;
+  /** Activities that returned a value. */
   activitySuccess: number;
+  /** Activities that failed in their code. */
   activityAppErrors: number;
+  /** Activities that failed because of the store. */
   activityInfraErrors: number;
+  /** Activities that failed because nobody has registered the name, or a call was wrong. */
   activityConfigErrors: number;
+  /** Activities whose attempts died too often. */
   activityPoison: number;
+  /** Instances leased. */
   orchDispatcherItemsFetched: number;
+  /** Activities leased; those that a commit claimed are not fetched. */
   workerDispatcherItemsFetched: number;
+  /** Executions that went on as a new one. */
   orchContinueAsNew: number;
+  /** Children scheduled. */
   suborchestrationCalls: number;
+  /** Calls of the store that failed. */
   providerErrors: number;
 }
-
-/** An activity: sync or async, with any side effects. */
-export type ActivityFunction<I = unknown, O = unknown> = (ctx: ActivityContext, input: I) => O | PromiseLike<O>;
-
-/** An orchestration: a generator function, or one that returns an iterator. */
-export type OrchestrationFunction<I = unknown, O = unknown> = (
-  ctx: OrchestrationContext,
-  input: I,
-) => Iterator<unknown, O, unknown>;
 
 const TAG_WORDS = ['defaultOnly', 'any', 'none'];
 const MOST_AT_ONCE = 2 ** 16;
@@ -83,7 +117,11 @@ function isTagFilter(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const [[kind, tags] = [], ...more] = Object.entries(value);
   const known = kind === 'tags' || kind === 'defaultAnd';
-  return known && more.length === 0 && texts.holds(tags) && (tags as string[]).length <= MAX_WORKER_TAGS;
+  return known && more.length === 0 && texts.holds(tags) && (tags as string[]).length <= MAX_WORKER_TAGS && (tags as string[]).every(isTag);
+}
+
+function isTag(tag: string): boolean {
+  return tag !== '' && Buffer.byteLength(tag) <= MAX_TAG_NAME_BYTES;
 }
 
 const RULES: { [K in keyof RuntimeOptions]-?: Rule } = {
@@ -99,7 +137,7 @@ const RULES: { [K in keyof RuntimeOptions]-?: Rule } = {
   maxSessionsPerRuntime: count,
   sessionIdleTimeoutMs: positive,
   workerNodeId: text,
-  workerTagFilter: either(oneOf(...TAG_WORDS), `{ tags } or { defaultAnd } with at most ${MAX_WORKER_TAGS} names`, isTagFilter),
+  workerTagFilter: either(oneOf(...TAG_WORDS), `{ tags } or { defaultAnd } with at most ${MAX_WORKER_TAGS} names of 1 to ${MAX_TAG_NAME_BYTES} bytes`, isTagFilter),
   maxAttempts: within(1, 2 ** 32 - 1),
   unregisteredTimeoutMs: count,
   residentInstances: positive,
@@ -107,15 +145,21 @@ const RULES: { [K in keyof RuntimeOptions]-?: Rule } = {
   determinism: oneOf('throw', 'warn', 'off'),
 };
 
-// The grammar of semver.org.
-const SEMVER =
-  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/;
-
 const FIRST_VERSION = '1.0.0';
-const MAX_NAME_BYTES = 256;
 const FAR = 2 ** 31 - 1;
 
-/** Runs orchestrations and activities on a provider. */
+/**
+ * Runs orchestrations and activities on a provider: register, `start()`, and `shutdown()` at the
+ * end. Several Runtimes, in one process or many, may share a store. Only a started Runtime that
+ * has not been shut down keeps Node alive.
+ *
+ * ```ts
+ * const runtime = new Runtime(provider);
+ * runtime.registerActivity(SayHello);
+ * runtime.registerOrchestration(HelloWorkflow);
+ * await runtime.start();
+ * ```
+ */
 export class Runtime {
   readonly #provider: Provider;
   readonly #options: Partial<RuntimeOptions>;
@@ -126,6 +170,10 @@ export class Runtime {
   #starting: Promise<void> | undefined;
   #keepsAlive: NodeJS.Timeout | undefined;
 
+  /**
+   * @param provider an opened store; the Runtime does not close it
+   * @throws TypeError for an unknown option or a wrong value, naming it and the nearest known option
+   */
   constructor(provider: Provider, options?: RuntimeOptions) {
     storeOf(provider, 'new Runtime');
     this.#provider = provider;
@@ -138,49 +186,78 @@ export class Runtime {
     }
   }
 
-  registerActivity<I = unknown, O = unknown>(name: string, code: ActivityFunction<I, O>): void {
+  /**
+   * Registers an activity under a name, before `start()`.
+   *
+   * ```ts
+   * runtime.registerActivity('SayHello', async (ctx, name: string) => `Hello, ${name}!`);
+   * ```
+   *
+   * @param name non-empty, at most 256 bytes; activities and orchestrations do not share names
+   * @throws TypeError for a wrong name or a `code` that is no function; DuroxideError with code
+   *   `DUPLICATE_REGISTRATION` for a name that is taken, `RUNTIME_STATE` after `start()`
+   */
+  registerActivity<I = unknown, O = unknown>(name: string, code: ActivityFunction<I, O>): void;
+  /** Registers what `defineActivity` gave. */
+  registerActivity<I, O>(activity: ActivityDefinition<I, O>): void;
+  registerActivity(given: string | ActivityDefinition<never, unknown>, code?: ActivityFunction<never>): void {
     const call = 'registerActivity';
-    this.#mayRegister(call, 'activity', name, code);
+    this.#mayRegister(call, 'activity', given);
+    const { name, code: run } = ActivityDefinition.is(given)
+      ? given
+      : new ActivityDefinition(call, given as string, code as ActivityFunction);
     if (this.#registrations.activities.has(name)) throw duplicate(call, `activity '${name}'`);
-    this.#registrations.activities.set(name, code as ActivityCode);
+    this.#registrations.activities.set(name, run as ActivityCode);
   }
 
-  registerActivityTyped<I = unknown, O = unknown>(name: string, code: ActivityFunction<I, O>): void {
-    this.registerActivity(name, code);
-  }
-
-  /** Registers version 1.0.0. */
-  registerOrchestration<I = unknown, O = unknown>(name: string, code: OrchestrationFunction<I, O>): void {
-    this.#orchestration('registerOrchestration', name, FIRST_VERSION, code);
-  }
-
-  registerOrchestrationTyped<I = unknown, O = unknown>(name: string, code: OrchestrationFunction<I, O>): void {
-    this.registerOrchestration(name, code);
-  }
-
-  registerOrchestrationVersioned<I = unknown, O = unknown>(
-    name: string,
-    version: string,
-    code: OrchestrationFunction<I, O>,
+  /**
+   * Registers version 1.0.0 of an orchestration under a name, before `start()`.
+   *
+   * ```ts
+   * runtime.registerOrchestration('HelloWorkflow', function* (ctx, input) {
+   *   return yield ctx.scheduleActivity('SayHello', input.name);
+   * });
+   * ```
+   *
+   * @param code a generator function, or a function that returns an iterator; never an async one
+   * @throws as `registerActivity` does
+   */
+  registerOrchestration<I = any, O = unknown>(name: string, code: OrchestrationFunction<I, O>): void;
+  /** Registers what `defineOrchestration` gave, under its version, or else as 1.0.0. */
+  registerOrchestration<I, O>(orchestration: OrchestrationDefinition<I, O>): void;
+  registerOrchestration(
+    given: string | OrchestrationDefinition<never, unknown>,
+    code?: OrchestrationFunction<never>,
   ): void {
-    this.#orchestration('registerOrchestrationVersioned', name, version, code);
+    const call = 'registerOrchestration';
+    this.#mayRegister(call, 'orchestration', given);
+    this.#orchestration(call, OrchestrationDefinition.is(given) ? given : defined(call, given as string, undefined, code));
   }
 
-  registerOrchestrationVersionedTyped<I = unknown, O = unknown>(
-    name: string,
-    version: string,
-    code: OrchestrationFunction<I, O>,
-  ): void {
-    this.registerOrchestrationVersioned(name, version, code);
+  /**
+   * Registers a version of an orchestration. New instances run the highest version; running ones
+   * keep theirs until they end or continue as new.
+   *
+   * @param version a semver such as `'1.0.1'`; each name and version at most once
+   * @throws as `registerActivity` does, and TypeError for a version that is no semver
+   */
+  registerOrchestrationVersioned<I = any, O = unknown>(name: string, version: string, code: OrchestrationFunction<I, O>): void {
+    const call = 'registerOrchestrationVersioned';
+    this.#mayRegister(call, 'orchestration', name);
+    argument(call, `the version of orchestration '${name}'`, version, semver);
+    this.#orchestration(call, defined(call, name, version, code));
   }
 
-  /** Resolves when work is being taken. */
+  /**
+   * Starts to take work, also what other processes left behind; resolves when it does. A Runtime
+   * is started once.
+   */
   async start(): Promise<void> {
     if (this.#state !== 'new') {
       throw new DuroxideError('RUNTIME_STATE', `runtime.start: this Runtime was ${this.#state} already; make a new one`);
     }
     this.#state = 'started';
-    const host = new Host(this.#registrations, () => this.#client());
+    const host = new Host(this.#registrations, () => this.#client(), this.#options.determinism);
     const store = storeOf(this.#provider, 'runtime.start');
     const engine = nativeSync(() => new addon.NativeRuntime(store, this.#config(), () => host.drain()));
     host.attach(engine);
@@ -196,7 +273,12 @@ export class Runtime {
     }
   }
 
-  /** Stops taking work, lets what runs finish for at most this long, and hands leases back. */
+  /**
+   * Stops taking work, lets what runs finish for at most this long, and hands leases back, so that
+   * another process can take over at once. Returns as soon as nothing runs.
+   *
+   * @param timeoutMs in ms, an integer >= 0
+   */
   async shutdown(timeoutMs = 1000): Promise<void> {
     argument('runtime.shutdown', 'the time-out', timeoutMs, count);
     if (this.#state !== 'started') {
@@ -212,6 +294,7 @@ export class Runtime {
     }
   }
 
+  /** `shutdown()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
@@ -233,32 +316,17 @@ export class Runtime {
     this.#host?.clear();
   }
 
-  #orchestration<I, O>(call: string, name: string, version: string, code: OrchestrationFunction<I, O>): void {
-    this.#mayRegister(call, 'orchestration', name, code);
-    if (typeof version !== 'string' || !SEMVER.test(version)) {
-      throw new TypeError(`${call}: the version of orchestration '${name}' must be a semver such as '1.0.0', not '${version}'`);
-    }
-    const kind = Object.prototype.toString.call(code);
-    if (kind === '[object AsyncFunction]' || kind === '[object AsyncGeneratorFunction]') {
-      throw new TypeError(`${call}: orchestration '${name}' must be a generator function (function*), not an async one`);
-    }
+  #orchestration(call: string, { name, version = FIRST_VERSION, code }: OrchestrationDefinition<unknown, unknown>): void {
     const versions = this.#registrations.orchestrations.get(name) ?? new Map<string, OrchestrationCode>();
     if (versions.has(version)) throw duplicate(call, `orchestration '${name}' version ${version}`);
     versions.set(version, code as OrchestrationCode);
     this.#registrations.orchestrations.set(name, versions);
   }
 
-  #mayRegister(call: string, what: string, name: string, code: unknown): void {
-    if (this.#state !== 'new') {
-      throw new DuroxideError('RUNTIME_STATE', `${call}: ${what} '${name}' must be registered before start()`);
-    }
-    argument(call, `the name of the ${what}`, name, text);
-    if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
-      throw new TypeError(`${call}: the name of the ${what} is longer than ${MAX_NAME_BYTES} bytes: '${name.slice(0, 40)}…'`);
-    }
-    if (typeof code !== 'function') {
-      throw new TypeError(`${call}: ${what} '${name}' must be a function, not ${code === null ? 'null' : typeof code}`);
-    }
+  #mayRegister(call: string, what: string, given: unknown): void {
+    if (this.#state === 'new') return;
+    const name = ActivityDefinition.is(given) || OrchestrationDefinition.is(given) ? given.name : String(given);
+    throw new DuroxideError('RUNTIME_STATE', `${call}: ${what} '${name}' must be registered before start()`);
   }
 
   /** Options and registrations in the engine's words. */
@@ -271,6 +339,28 @@ export class Runtime {
       activities: [...this.#registrations.activities.keys()],
     });
   }
+}
+
+/** The `…Typed` twins: the same, for code that was written with them. */
+export interface Runtime {
+  /** `registerActivity`. */
+  readonly registerActivityTyped: Runtime['registerActivity'];
+  /** `registerOrchestration`. */
+  readonly registerOrchestrationTyped: Runtime['registerOrchestration'];
+  /** `registerOrchestrationVersioned`. */
+  readonly registerOrchestrationVersionedTyped: Runtime['registerOrchestrationVersioned'];
+}
+
+for (const name of ['registerActivity', 'registerOrchestration', 'registerOrchestrationVersioned'] as const) {
+  Object.defineProperty(Runtime.prototype, `${name}Typed`, {
+    value: Runtime.prototype[name],
+    configurable: true,
+    writable: true,
+  });
+}
+
+function defined(call: string, name: string, version: string | undefined, code: unknown): OrchestrationDefinition<unknown, unknown> {
+  return new OrchestrationDefinition(call, name, version, code as DefinedOrchestrationFunction);
 }
 
 function duplicate(call: string, what: string): DuroxideError {

@@ -3,9 +3,13 @@
 import { addon, nativeSync } from './native.js';
 import { checked, oneOf, text } from './options.js';
 
+/** Where and how `initTracing` logs. */
 export interface TracingOptions {
+  /** The file, which is appended to; its folder must exist. */
   logFile: string;
+  /** The least level that is logged, unless `RUST_LOG` says otherwise. Default `'info'`. */
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'off' | undefined;
+  /** Default `'pretty'`. */
   logFormat?: 'pretty' | 'json' | 'compact' | undefined;
 }
 

@@ -1,0 +1,2 @@
+// The ESM entry of `duroxide/testing`: the same objects as the CommonJS one.
+export * from './index.js';
