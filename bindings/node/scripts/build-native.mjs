@@ -1,24 +1,26 @@
 // Builds the addon with cargo and puts it beside the package under its napi name.
-// `--debug` builds faster and runs slower.
-import { spawnSync } from 'node:child_process';
+// `--debug` builds faster and runs slower; `--target TRIPLE` builds for another machine.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parseTriple } from '@napi-rs/cli';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const profile = process.argv.includes('--debug') ? [] : ['--release'];
+const { values } = parseArgs({ options: { debug: { type: 'boolean' }, target: { type: 'string' } } });
+const profile = values.debug ? [] : ['--release'];
+const target = values.target === undefined ? [] : ['--target', values.target];
 
-function target() {
-  const { platform, arch } = process;
-  if (platform === 'linux') {
-    return `linux-${arch}-${process.report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'}`;
-  }
-  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
+/** What cargo builds for when nobody says otherwise. */
+function host() {
+  const told = execFileSync('rustc', ['-vV'], { cwd: root, encoding: 'utf8' });
+  return /^host: (.*)$/m.exec(told)[1];
 }
 
 const cargo = spawnSync(
   'cargo',
-  ['build', '--package', 'duroxide-node', '--message-format', 'json-render-diagnostics', ...profile],
+  ['build', '--package', 'duroxide-node', '--message-format', 'json-render-diagnostics', ...profile, ...target],
   { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 1 << 30 },
 );
 if (cargo.error) throw cargo.error;
@@ -34,7 +36,7 @@ const library = cargo.stdout
 if (library === undefined) throw new Error('cargo built no addon');
 
 // Replaced by renaming: a process that has the old file open keeps it.
-const addon = join(root, `duroxide.${target()}.node`);
+const addon = join(root, `duroxide.${parseTriple(values.target ?? host()).platformArchABI}.node`);
 copyFileSync(library, `${addon}.new`);
 renameSync(`${addon}.new`, addon);
 console.error(`built ${addon}`);
