@@ -1,20 +1,17 @@
-// Starts, watches and kills the processes of the crash tests and of the demonstration.
+// Starts, watches, stops and kills processes: those of the crash tests and of the demonstration
+// (`Worker`), and any other program of the tests (`Child`).
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('ten-steps.mjs', import.meta.url));
+const tenSteps = fileURLToPath(new URL('ten-steps.mjs', import.meta.url));
 
 /** A write that takes so long waits for somebody who does not go on. */
 const STUCK_MS = 250;
 
-/** A process that runs steps, and what it has told so far. */
-export class Worker {
-  /** With `passes`, a file of its own, its steps hold the thread; see `ten-steps.mjs`. */
-  constructor(file, options = {}, passes = undefined) {
-    this.passes = passes;
-    if (passes !== undefined) writeFileSync(passes, '0');
-    const args = [file, JSON.stringify(options)].concat(passes ?? []);
+/** A process that runs a program, and what it has told so far. */
+export class Child {
+  constructor(program, args) {
     this.born = performance.now();
     this.told = [];
     this.listeners = new Set();
@@ -46,20 +43,6 @@ export class Worker {
     }
   }
 
-  mark(step) {
-    return this.hears((message) => message.mark === step);
-  }
-
-  /** Lets every step up to this one end. */
-  pass(step) {
-    if (this.passes === undefined) this.process.send({ pass: step });
-    else writeFileSync(this.passes, String(step));
-  }
-
-  marks() {
-    return this.told.filter((message) => message.mark !== undefined);
-  }
-
   /**
    * SIGSTOP, but not in the middle of a write: a process that is stopped while it holds the
    * file's write lock stops every other one too. Known by a write of our own.
@@ -80,6 +63,30 @@ export class Worker {
   async kill() {
     this.process.kill('SIGKILL');
     return this.ended;
+  }
+}
+
+/** A process that runs the ten steps. */
+export class Worker extends Child {
+  /** With `passes`, a file of its own, its steps hold the thread; see `ten-steps.mjs`. */
+  constructor(file, options = {}, passes = undefined) {
+    if (passes !== undefined) writeFileSync(passes, '0');
+    super(tenSteps, [file, JSON.stringify(options)].concat(passes ?? []));
+    this.passes = passes;
+  }
+
+  mark(step) {
+    return this.hears((message) => message.mark === step);
+  }
+
+  /** Lets every step up to this one end. */
+  pass(step) {
+    if (this.passes === undefined) this.process.send({ pass: step });
+    else writeFileSync(this.passes, String(step));
+  }
+
+  marks() {
+    return this.told.filter((message) => message.mark !== undefined);
   }
 }
 

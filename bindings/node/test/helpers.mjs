@@ -35,13 +35,16 @@ export async function started(t, { activities = {}, orchestrations = {}, options
   return { provider: store, runtime, client };
 }
 
-/** Waits until a question is answered with something true. */
+const MOST_QUESTIONS = 10_000;
+
+/** Waits until a question is answered with something true; gives up when it was asked too often. */
 export async function until(question) {
-  for (;;) {
+  for (let asked = 0; asked < MOST_QUESTIONS; asked += 1) {
     const answer = await question();
     if (answer) return answer;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  throw new Error(`not true in ${MOST_QUESTIONS} questions: ${question}`);
 }
 
 /** The kinds of an instance's current history. */

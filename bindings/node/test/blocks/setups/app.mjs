@@ -1,0 +1,2 @@
+// No stubs: the block registers what it needs.
+export default {};
