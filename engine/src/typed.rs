@@ -25,7 +25,7 @@ pub trait ClientExt {
     /// # Ok(())
     /// # }
     /// ```
-    /// ```compile_fail,E0277
+    /// ```compile_fail,E0308
     /// # use duroxide::prelude::*;
     /// # const BILLING: Orchestration<u32, String> = Orchestration::new("Billing");
     /// # async fn bill(client: Client) -> Result<(), ClientError> {

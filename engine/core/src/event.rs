@@ -7,8 +7,20 @@ use crate::{EventId, ExecutionId, Failure, InstanceId, Nonce, Payload, TimeMs, T
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Small text values that travel with starts, mail and activities (trace context).
+/// Small text values that travel with starts, mail and activities (trace context). Names that
+/// begin with [`ENGINE_HEADERS`] are the engine's: clients cannot give them.
 pub type Headers = BTreeMap<String, String>;
+
+/// How the names of the engine's own headers begin.
+pub const ENGINE_HEADERS: &str = "duroxide-";
+
+/// On an activity that is a second or later try of its retry policy: which one.
+pub(crate) const ATTEMPT_HEADER: &str = "duroxide-attempt";
+
+/// Which try of its retry policy an activity with these headers is, from 1.
+pub fn policy_attempt(headers: &Headers) -> u32 {
+    headers.get(ATTEMPT_HEADER).and_then(|attempt| attempt.parse().ok()).unwrap_or(1)
+}
 
 /// One fact of an execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +137,9 @@ pub enum EventKind {
         /// Tag that routes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tag: Option<String>,
+        /// Which try of its retry policy it is, from 1; 1 also without a policy.
+        #[serde(default = "first_attempt", skip_serializing_if = "is_first_attempt")]
+        attempt: u32,
     },
     /// An activity completed.
     ActivityCompleted {
@@ -258,4 +273,13 @@ pub enum EventKind {
         /// The keys that were removed.
         keys: Vec<String>,
     },
+}
+
+fn first_attempt() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_first_attempt(attempt: &u32) -> bool {
+    *attempt == 1
 }

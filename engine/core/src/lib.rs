@@ -27,7 +27,7 @@ pub use codec::{DecodeError, decode_event, encode_event};
 pub use commit::{
     ChildRequest, Commit, End, KvChange, NewActivity, NewStart, NewTimer, Outgoing, StatusChange,
 };
-pub use event::{Channel, Event, EventKind, Headers, Parent};
+pub use event::{Channel, ENGINE_HEADERS, Event, EventKind, Headers, Parent, policy_attempt};
 pub use execution::{
     Activation, Base, Execution, Fingerprint, InputChange, KvEntry, MailName, Opening, RetryCall,
     TurnInput, TurnOutcome,

@@ -42,10 +42,10 @@ pub(crate) enum Comparison {
 }
 
 /// Compared are kind, name, version, child id, tag, session and delay; inputs and outputs
-/// only for a remark.
+/// only for a remark; an activity's attempt not at all.
 pub(crate) fn compare(recorded: &EventKind, asked: &EventKind) -> Comparison {
     use EventKind as K;
-    if recorded == asked || is_same_failure(recorded, asked) {
+    if recorded == asked || essence(recorded) == essence(asked) {
         return Comparison::Same;
     }
     let same = match (recorded, asked) {
@@ -86,14 +86,16 @@ pub(crate) fn compare(recorded: &EventKind, asked: &EventKind) -> Comparison {
     }
 }
 
-/// A stack tells where code stands, which may be elsewhere today.
-fn is_same_failure(recorded: &EventKind, asked: &EventKind) -> bool {
-    if let EventKind::OrchestrationFailed { failure: recorded, .. } = recorded
-        && let EventKind::OrchestrationFailed { failure: asked, .. } = asked
-    {
-        return recorded.clone().without_details() == asked.clone().without_details();
+/// What of a command is compared at all. A stack tells where code stands, which may be elsewhere
+/// today; and which attempt an activity is, older histories do not tell.
+fn essence(kind: &EventKind) -> EventKind {
+    let mut kind = kind.clone();
+    if let EventKind::OrchestrationFailed { failure, .. } = &mut kind {
+        *failure = failure.clone().without_details();
+    } else if let EventKind::ActivityScheduled { attempt, .. } = &mut kind {
+        *attempt = 1;
     }
-    false
+    kind
 }
 
 /// The report. `rest` is what history has from `event` on; `asked` is what the code asked

@@ -303,7 +303,7 @@ pub struct LeasedActivity {
     pub tag: Option<String>,
     /// Small context values.
     pub headers: Headers,
-    /// The attempt, from 1; counted here.
+    /// How often it was handed out, from 1, this time included; counted here.
     pub attempt: u32,
     /// Since when it could be taken, on the store's clock; of one that an attempt had held
     /// before, since it was queued.

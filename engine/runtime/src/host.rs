@@ -67,8 +67,11 @@ pub trait OrchestrationHost: Send + Sync + 'static {
 /// An activity to run.
 #[derive(Debug)]
 pub struct ActivityTask {
-    /// What to run, with its input and attempt.
+    /// What to run, with its input.
     pub activity: LeasedActivity,
+    /// Which attempt it is, from 1: those of its retry policy before this one count, and so
+    /// does each delivery of this one.
+    pub attempt: u32,
     /// Name of the worker, for the context and failure details.
     pub worker: String,
     /// Cancelled when the activity is to stop: cancelled, or its lease lost.

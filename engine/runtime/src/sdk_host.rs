@@ -152,14 +152,14 @@ impl ActivityHost for SdkHost {
     }
 
     async fn run_activity(&self, task: ActivityTask) -> Result<Payload, Failure> {
-        let ActivityTask { activity, worker, cancelled } = task;
-        let (name, attempt) = (activity.name.clone(), activity.attempt);
+        let ActivityTask { activity, attempt, worker, cancelled } = task;
+        let name = activity.name.clone();
         let Some(code) = self.registry.activity(&name) else {
             let message = format!("activity {name:?} is not registered");
             return Err(Failure::new(FailureKind::Unregistered, message));
         };
         let input = activity.input.clone();
-        let ctx = ActivityContext::new(facts(activity, worker.clone()), cancelled);
+        let ctx = ActivityContext::new(facts(activity, attempt, worker.clone()), cancelled);
         let outcome = AssertUnwindSafe(code(ctx, input)).catch_unwind().await;
         let result = outcome.unwrap_or_else(|panic| Err(duroxide_sdk::panic_failure(&*panic)));
         result.map_err(|mut failure| {
@@ -171,7 +171,7 @@ impl ActivityHost for SdkHost {
     }
 }
 
-fn facts(activity: LeasedActivity, worker: String) -> ActivityFacts {
+fn facts(activity: LeasedActivity, attempt: u32, worker: String) -> ActivityFacts {
     ActivityFacts {
         instance: activity.key.id,
         execution: activity.activity.execution,
@@ -179,7 +179,7 @@ fn facts(activity: LeasedActivity, worker: String) -> ActivityFacts {
         orchestration_version: activity.version,
         activity_name: activity.name,
         activity: activity.activity.event,
-        attempt: activity.attempt,
+        attempt,
         worker,
         session: activity.session,
         tag: activity.tag,
@@ -293,11 +293,11 @@ mod tests {
             session: None,
             tag: None,
             headers: Headers::new(),
-            attempt: 3,
+            attempt: 1,
             ready_at: duroxide_core::TimeMs(0),
         };
         let cancelled = CancellationToken::new();
-        let task = ActivityTask { activity, worker: "node/1".to_owned(), cancelled };
+        let task = ActivityTask { activity, attempt: 3, worker: "node/1".to_owned(), cancelled };
         let failure = host().run_activity(task).await.unwrap_err();
         assert_eq!(failure.message, "panicked: no way");
         assert_eq!((failure.source.as_deref(), failure.attempt), (Some("Work"), Some(3)));

@@ -17,7 +17,7 @@ use crate::workers::{self, Finished};
 use duroxide_core::{Commit, CompatFlags, Failure, FailureKind, TimeMs};
 use duroxide_provider::{
     ActivityFilter, Held, LeaseActivities, LeaseId, LeaseOrchestrations, LeasedInstance,
-    OrchestrationFilter, ProviderError, TagFilter, UnclaimedNames,
+    OrchestrationFilter, ProviderError, SessionLimits, TagFilter, UnclaimedNames,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +33,8 @@ const INSTANCES_AT_ONCE: usize = 16;
 const ACTIVITIES_AT_ONCE: usize = 1_000;
 /// With more instances than this ready, what waits may just wait for its turn.
 const BACKLOG: u64 = 1_000;
+/// What fails owns its session only for so long as that takes: then it is anybody's again.
+const IN_PASSING: SessionLimits = SessionLimits { max: usize::MAX, idle: Duration::ZERO };
 /// How many names are remembered to have been warned of.
 const WARNED: usize = 1_000;
 
@@ -264,7 +266,7 @@ async fn fail_activities(
     let request = LeaseActivities {
         lease,
         node: node.id.clone(),
-        filter: ActivityFilter { tags: TagFilter::Any, ..node.activity_filter(names) },
+        filter: ActivityFilter { names, tags: TagFilter::Any, sessions: IN_PASSING },
         max: ACTIVITIES_AT_ONCE,
         duration: node.options.worker_lease,
     };

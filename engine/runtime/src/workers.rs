@@ -9,7 +9,8 @@ use crate::host::ActivityTask;
 use crate::node::{Node, reserve};
 use crate::running::HeldActivity;
 use duroxide_core::{
-    Failure, FailureDetails, FailureKind, Payload, READ_VALUE_ACTIVITY, TimeMs, validate_payload,
+    Failure, FailureDetails, FailureKind, Payload, READ_VALUE_ACTIVITY, TimeMs, policy_attempt,
+    validate_payload,
 };
 use duroxide_provider::{
     ActivityFate, CompleteActivity, LeaseActivities, LeaseId, LeasedActivity, ProviderError,
@@ -132,15 +133,17 @@ async fn run(
     activity: LeasedActivity,
     cancelled: CancellationToken,
 ) -> Result<Payload, Failure> {
-    let (name, attempt) = (activity.name.clone(), activity.attempt);
-    if attempt > node.options.max_attempts {
-        return Err(poison(&name, attempt));
+    let (name, deliveries) = (activity.name.clone(), activity.attempt);
+    let again = deliveries.saturating_sub(1);
+    let attempt = policy_attempt(&activity.headers).saturating_add(again);
+    if deliveries > node.options.max_attempts {
+        return Err(poison(&name, again, attempt - 1));
     }
     let outcome = if name == READ_VALUE_ACTIVITY {
         builtin::read_value(node, &activity.input, &cancelled).await
     } else {
         let worker = node.id.name.clone();
-        let task = ActivityTask { activity, worker, cancelled };
+        let task = ActivityTask { activity, attempt, worker, cancelled };
         AssertUnwindSafe(node.activities.run_activity(task))
             .catch_unwind()
             .await
@@ -153,12 +156,12 @@ async fn run(
     outcome.map_err(|failure| described(failure, &name, attempt, &node.id.name))
 }
 
-fn poison(name: &str, attempt: u32) -> Failure {
-    let died = attempt - 1;
+/// So many deliveries died; the last one was this attempt.
+fn poison(name: &str, died: u32, attempt: u32) -> Failure {
     let message = format!("activity `{name}` is poison: {died} attempts ended without an outcome");
     let mut failure = Failure::new(FailureKind::Poison, message);
     failure.source = Some(name.to_owned());
-    failure.attempt = Some(died);
+    failure.attempt = Some(attempt);
     failure
 }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{World, json};
-use duroxide_core::Payload;
+use duroxide_core::{Headers, Payload};
 use duroxide_provider::{ListFilter, PruneRule, Selection};
 use duroxide_runtime::{ClientError, RuntimeOptions, StartRequest, Started};
 use duroxide_sdk::{OrchestrationContext, OrchestrationError, Registry};
@@ -58,6 +58,9 @@ async fn bad_arguments_are_refused_with_the_value() {
     refused(client.start_versioned("i", "Echo", "one", Payload::null()).await, "`one`");
     let huge = json("x".repeat(17 << 20));
     refused(client.start("i", "Echo", huge).await, "at most");
+    let header = ("duroxide-attempt".to_owned(), "7".to_owned());
+    let start = StartRequest::new("i", "Echo", Payload::null()).headers(Headers::from([header]));
+    refused(client.start_with(start).await, "header `duroxide-attempt` is not allowed");
     let event = client.raise_event("i", "", Payload::null()).await;
     assert!(matches!(event, Err(ClientError::Invalid { .. })));
 }

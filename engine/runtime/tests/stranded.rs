@@ -215,6 +215,102 @@ async fn work_that_waits_behind_a_busy_node_that_has_the_name_does_not_fail() {
     assert_eq!(world.output("second").await, r#""Hello!""#);
 }
 
+/// Calls an activity on a session, both by name.
+async fn in_session(
+    ctx: OrchestrationContext,
+    (activity, session): (String, String),
+) -> Result<String, OrchestrationError> {
+    ctx.activity(&activity, &()).on_session(session).await
+}
+
+fn session_code() -> RegistryBuilder {
+    Registry::builder().register_orchestration("InSession", in_session)
+}
+
+#[tokio::test]
+async fn work_that_waits_for_room_for_its_session_does_not_fail() {
+    let world = World::new().await;
+    // Room for one session, which rests.
+    let with = Registry::builder().register_activity("Load", greet);
+    let with = with.register_activity("Gret", greet).build().unwrap();
+    let one =
+        RuntimeOptions { max_sessions: 1, orchestration_concurrency: 0, ..RuntimeOptions::default() };
+    let full = world.node(with.clone(), one);
+    let without = session_code().build().unwrap();
+    let _node = world.node(without, giving_up_after(Duration::from_millis(100)));
+    world.start("first", "InSession", ("Load", "s1")).await;
+    assert_eq!(world.output("first").await, r#""Hello!""#);
+    world.start("second", "InSession", ("Gret", "s2")).await;
+    // What nobody has waits for nobody, and came later.
+    for id in ["news", "later news"] {
+        world.start(id, "Nobody", ()).await;
+        assert_eq!(world.failure(id).await.kind, FailureKind::Unregistered);
+    }
+    let left = RuntimeOptions { orchestration_concurrency: 0, ..RuntimeOptions::default() };
+    let _roomy = world.node(with, left);
+    assert_eq!(world.output("second").await, r#""Hello!""#);
+    drop(full);
+}
+
+#[tokio::test]
+async fn who_fails_work_of_a_session_does_not_keep_the_session() {
+    let world = World::new().await;
+    let without = session_code().build().unwrap();
+    let _node = world.node(without, giving_up_after(Duration::from_millis(100)));
+    world.start("first", "InSession", ("Gret", "s")).await;
+    assert_eq!(world.failure("first").await.kind, FailureKind::Unregistered);
+    let with = session_code().register_activity("Gret", greet).build().unwrap();
+    let _other = world.node(with, RuntimeOptions::default());
+    world.start("second", "InSession", ("Gret", "s")).await;
+    assert_eq!(world.output("second").await, r#""Hello!""#);
+}
+
+#[tokio::test]
+async fn work_that_waits_behind_a_busy_node_does_not_fail_for_another_on_its_handle() {
+    let world = World::new().await;
+    let let_go = Arc::new(tokio::sync::Notify::new());
+    let waiting = |gate: &Arc<tokio::sync::Notify>| {
+        let gate = Arc::clone(gate);
+        move |_: ActivityContext, (): ()| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.notified().await;
+                Ok::<_, String>("Hello!")
+            }
+        }
+    };
+    let calls = |ctx: OrchestrationContext, name: String| async move {
+        ctx.activity::<String>(&name, &()).await
+    };
+    // The one node that has the name has one place, and that is taken.
+    let with = Registry::builder().register_activity("Slow", waiting(&let_go));
+    let with = with.register_activity("Gret", greet).build().unwrap();
+    let one = RuntimeOptions {
+        worker_concurrency: 1,
+        orchestration_concurrency: 0,
+        ..RuntimeOptions::default()
+    };
+    let busy = world.node(with, one);
+    // The other one takes what is younger, and holds it for as long.
+    let also = Arc::new(tokio::sync::Notify::new());
+    let without = Registry::builder().register_activity("Other", waiting(&also));
+    let without = without.register_orchestration("Calls", calls).build().unwrap();
+    let node = world.node(without, giving_up_after(Duration::from_millis(100)));
+    world.start("slow", "Calls", "Slow").await;
+    world.until("taken", || busy.metrics().worker_dispatcher_items_fetched == 1).await;
+    world.start("waits", "Calls", "Gret").await;
+    world.until("scheduled", || node.metrics().commits == 2).await;
+    world.start("other", "Calls", "Other").await;
+    world.until("scheduled", || node.metrics().commits == 3).await;
+    for id in ["news", "later news"] {
+        world.start(id, "Nobody", ()).await;
+        assert_eq!(world.failure(id).await.kind, FailureKind::Unregistered);
+    }
+    let_go.notify_one();
+    assert_eq!(world.output("waits").await, r#""Hello!""#);
+    also.notify_one();
+}
+
 #[tokio::test]
 async fn a_runtime_on_a_read_only_store_is_refused_and_a_client_reads_it() {
     let world = World::new().await;

@@ -20,7 +20,7 @@ pub struct ActivityFacts {
     pub activity_name: String,
     /// The event that scheduled it.
     pub activity: EventId,
-    /// The attempt, from 1; redeliveries count.
+    /// The attempt, from 1: those of its retry policy before it count, and so do redeliveries.
     pub attempt: u32,
     /// The worker that runs it.
     pub worker: String,
@@ -69,12 +69,14 @@ impl ActivityContext {
     }
 
     /// The event that scheduled it. With instance and execution it names the activity, the
-    /// same for every attempt: a key to make a side effect idempotent with.
+    /// same for every redelivery: a key to make a side effect idempotent with. Each attempt of a
+    /// retry policy has its own.
     pub fn activity_id(&self) -> EventId {
         self.facts.activity
     }
 
-    /// The attempt, from 1; redeliveries count.
+    /// The attempt, from 1: earlier ones of its retry policy count, and so do redeliveries of
+    /// this one, after a process died.
     pub fn attempt(&self) -> u32 {
         self.facts.attempt
     }

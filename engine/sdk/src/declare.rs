@@ -34,7 +34,7 @@ use std::marker::PhantomData;
 /// ```
 ///
 /// An input of another type does not compile:
-/// ```compile_fail,E0277
+/// ```compile_fail,E0308
 /// # use duroxide_sdk::{Activity, OrchestrationContext, OrchestrationError};
 /// # const CHARGE: Activity<u32, String> = Activity::new("Charge");
 /// async fn order(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
@@ -50,7 +50,7 @@ use std::marker::PhantomData;
 /// }
 /// ```
 /// nor code of another type registered under it:
-/// ```compile_fail,E0277
+/// ```compile_fail,E0271
 /// # use duroxide_sdk::{Activity, ActivityContext, Registry};
 /// # const CHARGE: Activity<u32, String> = Activity::new("Charge");
 /// async fn charge(_: ActivityContext, cents: u32) -> Result<u32, String> { Ok(cents) }
@@ -108,21 +108,21 @@ impl<In, Out> Activity<In, Out> {
 /// ```
 ///
 /// An input of another type does not compile, wherever it is passed:
-/// ```compile_fail,E0277
+/// ```compile_fail,E0308
 /// # use duroxide_sdk::{Orchestration, OrchestrationContext, OrchestrationError};
 /// # const COUNT: Orchestration<u32, u32> = Orchestration::new("Count");
 /// async fn parent(ctx: OrchestrationContext) -> Result<u32, OrchestrationError> {
 ///     ctx.call(COUNT, "ten").await
 /// }
 /// ```
-/// ```compile_fail,E0277
+/// ```compile_fail,E0308
 /// # use duroxide_sdk::{Orchestration, OrchestrationContext, OrchestrationError};
 /// # const COUNT: Orchestration<u32, u32> = Orchestration::new("Count");
 /// async fn parent(ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
 ///     ctx.start_detached(COUNT, "id", "ten")
 /// }
 /// ```
-/// ```compile_fail,E0277
+/// ```compile_fail,E0308
 /// # use duroxide_sdk::{Orchestration, OrchestrationContext, OrchestrationError};
 /// # const COUNT: Orchestration<u32, u32> = Orchestration::new("Count");
 /// async fn again(ctx: OrchestrationContext) -> Result<u32, OrchestrationError> {
@@ -137,7 +137,7 @@ impl<In, Out> Activity<In, Out> {
 ///     ctx.call(COUNT, &0).await
 /// }
 /// ```
-/// ```compile_fail,E0277
+/// ```compile_fail,E0631
 /// # use duroxide_sdk::{Orchestration, OrchestrationContext, Registry};
 /// # const COUNT: Orchestration<u32, u32> = Orchestration::new("Count");
 /// async fn count(_: OrchestrationContext, n: String) -> Result<u32, String> { Ok(1) }

@@ -379,6 +379,8 @@ macro_rules! __for_each_check {
                 a_node_without_sessions_gets_plain_activities
                 plain_activities_go_to_every_node
                 an_idle_session_moves
+                a_session_that_may_not_idle_is_free_when_its_work_ends
+                a_session_keeps_the_longest_idle_time_its_node_asked_for
                 a_session_does_not_move_while_its_activity_runs
                 a_newer_run_of_a_node_takes_its_sessions
                 a_released_activity_stays_in_its_session
@@ -459,6 +461,8 @@ macro_rules! __for_each_check {
                 names_of_queued_activities_are_told_with_their_oldest
                 a_name_of_which_one_is_held_is_left_out
                 what_may_wait_for_its_turn_is_left_out
+                what_one_node_passed_over_may_come_to_another
+                what_may_wait_for_room_for_its_session_is_left_out
                 a_leased_activity_says_since_when_it_could_be
             }
             versions {

@@ -177,7 +177,7 @@ async fn an_older_store_becomes_a_present_one_unless_it_is_only_to_be_read() {
     let sql = rusqlite::Connection::open(&path).unwrap();
     let versions: (u32, u32) =
         sql.query_row(versions, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    assert_eq!(versions, (2, 1));
+    assert_eq!(versions, (3, 1));
 }
 
 /// The steps by which a statement is carried out.

@@ -33,7 +33,7 @@ impl Execution {
                 return Ok(Scheduled::Ready(Value::Null));
             }
             Leaf::Activity { name, input, session, tag } => {
-                EventKind::ActivityScheduled { name, input, session, tag }
+                EventKind::ActivityScheduled { name, input, session, tag, attempt: 1 }
             }
             Leaf::Timer { delay_ms } => {
                 EventKind::TimerCreated { delay_ms, fire_at: self.now.plus(delay_ms) }

@@ -2,6 +2,7 @@
 //! events, so that a turn that is computed again has the same ones.
 
 use super::{Current, Execution, OpenLeaf, TurnOutcome};
+use crate::event::ATTEMPT_HEADER;
 use crate::{
     ChildRequest, Commit, End, Event, EventId, EventKind, Failure, FailureKind, KvChange,
     NewActivity, NewStart, NewTimer, Outgoing, Role, StatusChange, TurnNo,
@@ -91,14 +92,16 @@ impl Execution {
     fn schedule_work(&self, commit: &mut Commit, event: &Event) {
         let headers = || self.start.headers.clone();
         match &event.kind {
-            EventKind::ActivityScheduled { name, input, session, tag } => {
+            EventKind::ActivityScheduled { name, input, session, tag, attempt } => {
+                let which =
+                    (*attempt > 1).then(|| (ATTEMPT_HEADER.to_owned(), attempt.to_string()));
                 commit.activities.push(NewActivity {
                     event: event.id,
                     name: name.clone(),
                     input: input.clone(),
                     session: session.clone(),
                     tag: tag.clone(),
-                    headers: headers(),
+                    headers: headers().into_iter().chain(which).collect(),
                 });
             }
             EventKind::TimerCreated { delay_ms, .. } => {

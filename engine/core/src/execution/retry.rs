@@ -94,10 +94,10 @@ impl Execution {
         let Leaf::Activity { name, input, session, tag } = activity else {
             return Err(Refused::Failed(only_activities()));
         };
-        let since = self.now;
-        let scheduled = EventKind::ActivityScheduled { name: name.clone(), input, session, tag };
-        let wait = self.attempt(&name, &scheduled, policy.limit(since, since))?;
-        Ok(RetryCall { name, scheduled, policy, since, attempt: 1, wait })
+        let (since, called) = (self.now, name.clone());
+        let scheduled = EventKind::ActivityScheduled { name, input, session, tag, attempt: 1 };
+        let wait = self.attempt(&called, &scheduled, policy.limit(since, since))?;
+        Ok(RetryCall { name: called, scheduled, policy, since, attempt: 1, wait })
     }
 
     /// A leaf of the call settled: the next attempt, the wait for it, or the outcome.
@@ -130,7 +130,8 @@ impl Execution {
             }
         };
         if failure.kind != FailureKind::Cancelled {
-            failure.attempt = Some(call.attempt);
+            // Deliveries of the attempt were added where it ran.
+            failure.attempt = failure.attempt.max(Some(call.attempt));
         }
         let failed = Attempt { number: call.attempt, event: activity, since: call.since };
         let nonce = self.start.nonce.unwrap_or(Nonce(0));
@@ -147,9 +148,12 @@ impl Execution {
     }
 
     fn next_attempt(&mut self, call: &mut RetryCall) -> Result<(), Refused> {
+        call.attempt += 1;
+        if let EventKind::ActivityScheduled { attempt, .. } = &mut call.scheduled {
+            *attempt = call.attempt;
+        }
         let limit = call.policy.limit(call.since, self.now);
         call.wait = self.attempt(&call.name, &call.scheduled, limit)?;
-        call.attempt += 1;
         Ok(())
     }
 

@@ -215,12 +215,74 @@ fn a_wait_that_ends_after_the_total_is_followed_by_no_attempt() {
 
 #[test]
 fn the_last_failure_is_thrown_with_the_number_of_its_attempt() {
-    let boom =
-        |source| fails_as(source, Failure { attempt: Some(7), ..Failure::application("no funds") });
-    let bench = run(retry(at_once(2)), vec![(1, boom(2)), (2, boom(4))]);
-    let source = Some("Charge".to_owned());
-    let expected = Failure { source, attempt: Some(2), ..Failure::application("no funds") };
-    assert_eq!(thrown(&bench), &expected);
+    let thrown_after = |attempts: [Option<u32>; 2]| {
+        let [first, second] = attempts;
+        let boom = |source, attempt| {
+            fails_as(source, Failure { attempt, ..Failure::application("no funds") })
+        };
+        let bench = run(retry(at_once(2)), vec![(1, boom(2, first)), (2, boom(4, second))]);
+        assert_eq!(
+            (&*thrown(&bench).message, thrown(&bench).source.as_deref()),
+            ("no funds", Some("Charge"))
+        );
+        thrown(&bench).attempt
+    };
+    assert_eq!(thrown_after([Some(1), Some(2)]), Some(2));
+    assert_eq!(thrown_after([Some(4), Some(7)]), Some(7), "its redeliveries count");
+    assert_eq!(thrown_after([Some(1), Some(1)]), Some(2), "from before each attempt was told");
+    assert_eq!(thrown_after([None, None]), Some(2));
+}
+
+/// The attempts of the activities that were scheduled.
+fn attempts(bench: &Bench) -> Vec<u32> {
+    let attempt = |event: &Event| match &event.kind {
+        EventKind::ActivityScheduled { attempt, .. } => Some(*attempt),
+        _ => None,
+    };
+    bench.history.iter().filter_map(attempt).collect()
+}
+
+#[test]
+fn each_attempt_is_scheduled_with_its_number_and_its_activity_is_told() {
+    let mut code = awaits(retry(at_once(3)));
+    let mut bench = Bench::new();
+    let trace = Headers::from([("trace".to_owned(), "7".to_owned())]);
+    let mut start = start();
+    let ArrivalBody::Start { headers, .. } = &mut start else { panic!("a start") };
+    headers.clone_from(&trace);
+    for (number, arrival) in [(1, start), (2, fails(2)), (3, fails(4))] {
+        let commit = bench.turn(vec![(number.into(), arrival)], &mut code).commit;
+        let [activity] = &*commit.activities else { panic!("{commit:?}") };
+        assert_eq!(policy_attempt(&activity.headers), number);
+        assert_eq!(activity.headers.get("trace").map(String::as_str), Some("7"));
+        assert_eq!(activity.headers == trace, number == 1, "the first needs no telling");
+        bench = bench.cold();
+    }
+    assert_eq!(attempts(&bench), [1, 2, 3]);
+    let lines = render(&bench.history);
+    assert!(lines.contains(" ActivityScheduled name=Charge input=null\n"), "{lines}");
+    assert!(lines.contains(" ActivityScheduled name=Charge attempt=3 input=null\n"), "{lines}");
+}
+
+#[test]
+fn a_history_from_before_attempts_had_numbers_replays_without_a_remark() {
+    let arrivals = vec![(1, fails(2)), (2, fails(4))];
+    let mut bench = run(retry(at_once(4)), arrivals);
+    assert_eq!(attempts(&bench), [1, 2, 3]);
+    for event in &mut bench.history {
+        let written = encode_event(event);
+        let mut json: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        if let Some(scheduled) = json["kind"].get_mut("ActivityScheduled") {
+            scheduled.as_object_mut().unwrap().remove("attempt");
+        }
+        *event = decode_event(json.to_string().as_bytes()).unwrap();
+    }
+    assert_eq!(attempts(&bench), [1, 1, 1]);
+    let mut code = awaits(retry(at_once(4)));
+    let mut cold = bench.cold();
+    let outcome = cold.turn(vec![(3, fails(6))], &mut code);
+    assert_eq!((outcome.input_changes, outcome.commit.end), (vec![], None));
+    assert_eq!(attempts(&cold), [1, 1, 1, 4], "from here on they have numbers");
 }
 
 #[test]

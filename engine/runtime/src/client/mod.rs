@@ -14,8 +14,8 @@ pub use waiting::waiting_for;
 use crate::backoff::Backoff;
 use crate::marks::Marks;
 use duroxide_core::{
-    Channel, Headers, InstanceId, Limits, MailName, Payload, validate_instance_id, validate_name,
-    validate_payload,
+    Channel, ENGINE_HEADERS, Headers, InstanceId, Limits, MailName, Payload, validate_instance_id,
+    validate_name, validate_payload,
 };
 use duroxide_provider::env::Env;
 use duroxide_provider::{
@@ -74,7 +74,8 @@ impl StartRequest {
         self
     }
 
-    /// Small context values that travel with the instance.
+    /// Small context values that travel with the instance. A name that begins with
+    /// [`ENGINE_HEADERS`] is refused.
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
         self.headers = headers;
@@ -140,6 +141,7 @@ impl Client {
         validate_instance_id(instance.as_str(), &self.limits)?;
         validate_name("orchestration name", &name, &self.limits)?;
         validate_payload("the input", &input, &self.limits)?;
+        check_headers(&headers)?;
         if let Some(version) = &version {
             check_version(version)?;
         }
@@ -260,6 +262,19 @@ impl Client {
 
     fn elapsed_since(&self, begun: Duration) -> Duration {
         self.env.clock.monotonic().saturating_sub(begun)
+    }
+}
+
+/// The engine's own headers tell activities which attempt they are.
+fn check_headers(headers: &Headers) -> Result<(), ClientError> {
+    match headers.keys().find(|name| name.starts_with(ENGINE_HEADERS)) {
+        None => Ok(()),
+        Some(name) => Err(ClientError::Invalid {
+            message: format!(
+                "header `{name}` is not allowed: names that begin with `{ENGINE_HEADERS}` are \
+                 the engine's"
+            ),
+        }),
     }
 }
 

@@ -103,17 +103,15 @@ impl ByHand {
 
     /// The oldest open activity of this name gives a result.
     pub fn activity_completes(&mut self, name: &str, result: &impl Serialize) -> &mut Self {
-        let source = self.store.take_activity(name);
+        let source = self.store.take_activity(name).event;
         self.arrives(ArrivalBody::ActivityDone { source, outcome: Ok(payload(result)) })
     }
 
     /// The oldest open activity of this name fails.
     pub fn activity_fails(&mut self, name: &str, message: &str) -> &mut Self {
-        let source = self.store.take_activity(name);
-        let mut failure = Failure::application(message);
-        failure.source = Some(name.to_owned());
-        failure.attempt = Some(1);
-        self.arrives(ArrivalBody::ActivityDone { source, outcome: Err(failure) })
+        let activity = self.store.take_activity(name);
+        let failure = perform::of(Failure::application(message), &activity);
+        self.arrives(ArrivalBody::ActivityDone { source: activity.event, outcome: Err(failure) })
     }
 
     /// The open timer that is due first fires, at its time; the clock moves on to it.

@@ -5,6 +5,7 @@ use super::ByHand;
 use crate::{ActivityContext, ActivityFacts};
 use duroxide_core::{
     ArrivalBody, EventId, ExecutionId, Failure, NewActivity, NewStart, Parent, Payload,
+    policy_attempt,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
@@ -14,15 +15,14 @@ impl ByHand {
     /// Runs the registered code of the oldest open activity that comes to an end without
     /// waiting; its outcome arrives. Gives that activity's name, or `None` if there is none.
     pub fn perform_activity(&mut self) -> Option<String> {
-        let done = self
-            .activities()
-            .iter()
-            .find_map(|open| Some((open.event, open.name.clone(), self.run_to_end(open)?)));
-        let (source, name, outcome) = done?;
+        let done =
+            self.activities().iter().find_map(|open| Some((open.clone(), self.run_to_end(open)?)));
+        let (done, outcome) = done?;
+        let source = done.event;
         self.store.activities.retain(|open| open.event != source);
-        let outcome = outcome.map_err(|failure| of(failure, &name));
+        let outcome = outcome.map_err(|failure| of(failure, &done));
         self.arrives(ArrivalBody::ActivityDone { source, outcome });
-        Some(name)
+        Some(done.name)
     }
 
     /// The outcome of an activity's code, unless it waits for something.
@@ -49,7 +49,7 @@ impl ByHand {
             orchestration_version,
             activity_name: open.name.clone(),
             activity: open.event,
-            attempt: 1,
+            attempt: policy_attempt(&open.headers),
             worker: "by hand".to_owned(),
             session: open.session.clone(),
             tag: open.tag.clone(),
@@ -83,8 +83,8 @@ impl ByHand {
 }
 
 /// A failure as a worker reports it.
-fn of(mut failure: Failure, activity: &str) -> Failure {
-    failure.source = Some(activity.to_owned());
-    failure.attempt = Some(1);
+pub(super) fn of(mut failure: Failure, activity: &NewActivity) -> Failure {
+    failure.source = Some(activity.name.clone());
+    failure.attempt = Some(policy_attempt(&activity.headers));
     failure
 }

@@ -92,9 +92,9 @@ impl Store {
         self.base = self.current.clone();
     }
 
-    pub(super) fn take_activity(&mut self, name: &str) -> EventId {
+    pub(super) fn take_activity(&mut self, name: &str) -> NewActivity {
         match self.activities.iter().position(|activity| activity.name == name) {
-            Some(index) => self.activities.remove(index).event,
+            Some(index) => self.activities.remove(index),
             None => panic!("no activity {name:?} is open, only {:?}", self.activities),
         }
     }

@@ -171,6 +171,7 @@ impl<'a> TurnBuilder<'a> {
             input: input.clone(),
             session: session.clone(),
             tag: tag.clone(),
+            attempt: 1,
         });
         let new = NewActivity { event, name, input, session, tag, headers: trace() };
         self.request.turn.activities.push(new);

@@ -94,6 +94,27 @@ pub(crate) async fn an_idle_session_moves(fx: &Fixture) -> CheckResult {
     Ok(())
 }
 
+pub(crate) async fn a_session_that_may_not_idle_is_free_when_its_work_ends(
+    fx: &Fixture,
+) -> CheckResult {
+    in_session(fx, "a", "s", 2).await?;
+    fx.node("w1").sessions(10, 0).tasks(1).await?[0].complete("1").await?;
+    fx.node("w2").sessions(10, 0).task().await?.release(true, 0).await?;
+    fx.node("w3").task().await?;
+    Ok(())
+}
+
+pub(crate) async fn a_session_keeps_the_longest_idle_time_its_node_asked_for(
+    fx: &Fixture,
+) -> CheckResult {
+    in_session(fx, "a", "s", 3).await?;
+    for idle_ms in [600_000, 0] {
+        fx.node("w1").sessions(10, idle_ms).tasks(1).await?[0].complete("1").await?;
+    }
+    fx.node("w2").finds_no_activity("the session is w1's").await?;
+    Ok(())
+}
+
 pub(crate) async fn a_session_does_not_move_while_its_activity_runs(fx: &Fixture) -> CheckResult {
     in_session(fx, "a", "s", 2).await?;
     let running = fx.node("w1").sessions(10, 20).tasks(1).await?;

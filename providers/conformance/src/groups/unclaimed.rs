@@ -215,6 +215,47 @@ pub(crate) async fn what_may_wait_for_its_turn_is_left_out(fx: &Fixture) -> Chec
     Ok(())
 }
 
+pub(crate) async fn what_one_node_passed_over_may_come_to_another(fx: &Fixture) -> CheckResult {
+    fx.with_activity("a").await?;
+    let busy = fx.node("w1").task().await?;
+    fx.advance(5).await;
+    fx.start("b").await?;
+    let mut b = fx.node("n1").lease_instance("b").await?;
+    b.turn().admit_all().activity("Gret").commit().await?;
+    fx.advance(5).await;
+    fx.start("c").await?;
+    let mut c = fx.node("n1").lease_instance("c").await?;
+    c.turn().admit_all().activity("Other").commit().await?;
+    fx.node("w2").works(&["Other"]).task().await?;
+    expect_eq!("while w1 is at what is older", activity_names(fx).await?.len(), 0);
+    busy.complete("1").await?;
+    expect_eq!("when it is done", activity_names(fx).await?, ["Gret"]);
+    Ok(())
+}
+
+pub(crate) async fn what_may_wait_for_room_for_its_session_is_left_out(
+    fx: &Fixture,
+) -> CheckResult {
+    for (id, session) in [("a", "s1"), ("b", "s2")] {
+        fx.start(id).await?;
+        let mut held = fx.node("n1").lease_instance(id).await?;
+        held.turn().admit_all().in_session("Work", session).commit().await?;
+    }
+    let two = fx.node("w").sessions(2, 600_000);
+    let one = fx.node("w").sessions(1, 600_000);
+    one.task().await?.complete("1").await?;
+    fx.node("n1").lease_instance("a").await?.turn().admit_all().commit().await?;
+    expect_eq!("while the node owns as many as it may", activity_names(fx).await?.len(), 0);
+    fx.start("c").await?;
+    let mut c = fx.node("n1").lease_instance("c").await?;
+    c.turn().admit_all().in_session("Gret", "s1").commit().await?;
+    expect_eq!("of the session that it owns", activity_names(fx).await?, ["Gret"]);
+    fx.node("w").sessions(2, 600_000).works(&["Gret"]).task().await?.complete("1").await?;
+    expect_eq!("when it may own more", activity_names(fx).await?, ["Work"]);
+    two.task().await?;
+    Ok(())
+}
+
 pub(crate) async fn a_leased_activity_says_since_when_it_could_be(fx: &Fixture) -> CheckResult {
     fx.with_activity("a").await?;
     let scheduled = fx.info("a").await?.updated_at;

@@ -113,7 +113,8 @@ fn consider(
 fn take(tx: &Tx<'_>, request: &LeaseActivities, activity: &ActivityKey) -> Result<()> {
     let lease_until = later(tx.now, ms(request.duration));
     tx.sql.run(
-        "UPDATE activities SET lease = ?4, lease_until = ?5, owner = ?6, attempt = attempt + 1
+        "UPDATE activities SET lease = ?4, lease_until = ?5, owner = ?6, node = ?7,
+           attempt = attempt + 1
          WHERE incarnation = ?1 AND execution = ?2 AND event = ?3",
         rusqlite::params![
             activity.incarnation.0,
@@ -122,6 +123,7 @@ fn take(tx: &Tx<'_>, request: &LeaseActivities, activity: &ActivityKey) -> Resul
             id(request.lease.0),
             lease_until,
             tx.owner,
+            request.node.name,
         ],
     )?;
     tx.due(lease_until);

@@ -133,8 +133,8 @@ fn insert(
     };
     tx.sql.run(
         "INSERT INTO activities (incarnation, execution, event, ns, name, tag, session, encoding,
-           input, headers, seq, attempt, visible_at, lease, lease_until, owner)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+           input, headers, seq, attempt, visible_at, lease, lease_until, owner, node)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         rusqlite::params![
             row.incarnation,
             row.execution,
@@ -152,6 +152,7 @@ fn insert(
             claim.map(|_| id(request.commit_id.claim_lease().0)),
             lease_until.unwrap_or(0),
             claim.map(|_| tx.owner),
+            claim.map(|_| &request.node.name),
         ],
     )?;
     if let Some(lease_until) = lease_until {

@@ -3,7 +3,9 @@
 use super::Tx;
 use super::sql::{Sql, later, ms};
 use crate::error::Result;
+use duroxide_core::TimeMs;
 use duroxide_provider::{NodeId, SessionLimits};
+use rusqlite::Connection;
 
 /// Who wants an activity of a session.
 pub(crate) struct Claimant<'a> {
@@ -48,10 +50,12 @@ pub(crate) fn claim(tx: &Tx<'_>, ns: &str, session: &str, who: &Claimant<'_>) ->
     let idle_ms = ms(who.limits.idle);
     let idle_until = later(tx.now, idle_ms).max(who.lease_until);
     tx.sql.run(
-        "INSERT INTO sessions (ns, session, node, node_run, owner, idle_ms, idle_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO sessions (ns, session, node, node_run, owner, idle_ms, idle_until,
+           node_max)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9)
          ON CONFLICT (ns, session) DO UPDATE SET node = ?3, node_run = ?4, owner = ?5,
-           idle_ms = ?6, idle_until = iif(?8, max(idle_until, ?7), ?7)",
+           idle_ms = iif(?8 AND node_run = ?4, max(idle_ms, ?6), ?6),
+           idle_until = iif(?8, max(idle_until, ?7), ?7), node_max = ?9",
         rusqlite::params![
             ns,
             session,
@@ -60,7 +64,8 @@ pub(crate) fn claim(tx: &Tx<'_>, ns: &str, session: &str, who: &Claimant<'_>) ->
             tx.owner,
             idle_ms,
             idle_until,
-            mine
+            mine,
+            i64::try_from(who.limits.max).unwrap_or(i64::MAX)
         ],
     )?;
     tx.due(idle_until);
@@ -85,6 +90,16 @@ fn owned(tx: &Tx<'_>, node: &NodeId) -> Result<u64> {
     tx.sql.number(
         "SELECT count(*) FROM sessions WHERE node = ?1 AND idle_until > ?2",
         (&node.name, tx.now.0),
+    )
+}
+
+/// Whether some node owns as many sessions as it may: what has a session that nobody owns may
+/// wait for room.
+pub(crate) fn is_some_node_full(sql: &Connection, now: TimeMs) -> Result<bool> {
+    sql.any(
+        "SELECT 1 FROM sessions WHERE idle_until > ?1
+         GROUP BY node HAVING count(*) >= min(node_max)",
+        [now.0],
     )
 }
 

@@ -1,6 +1,7 @@
 //! Work that is ready and that nobody holds: of one instance, for its status, and the names
 //! of all of it, for nodes that look for work nobody can do. Reads indexes only.
 
+use super::sessions;
 use super::sql::{Next, Sql};
 use crate::error::Result;
 use duroxide_core::TimeMs;
@@ -9,7 +10,8 @@ use rusqlite::{Connection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How many ready instances are looked at for their names, the longest ready first.
+/// How many ready instances are looked at for their names, the longest ready first; and how many
+/// activities of a name.
 const READY: usize = 1_000;
 /// How many names of activities are looked at.
 const NAMES: usize = 1_000;
@@ -84,21 +86,21 @@ fn orchestrations(sql: &Connection, now: TimeMs) -> Result<Vec<UnclaimedName>> {
 /// What is held: the names, and until when what is queued may wait behind it.
 struct HeldNames {
     names: BTreeSet<String>,
-    /// The youngest that each handle holds.
-    youngest: BTreeMap<u64, u64>,
+    /// The youngest that each node holds.
+    youngest: BTreeMap<(u64, Option<String>), u64>,
 }
 
 impl HeldNames {
     fn read(sql: &Connection, now: TimeMs) -> Result<Self> {
         let mut held = Self { names: BTreeSet::new(), youngest: BTreeMap::new() };
         sql.each(
-            "SELECT name, owner, visible_at FROM activities
+            "SELECT name, owner, node, visible_at FROM activities
              WHERE lease IS NOT NULL AND lease_until > ?1",
             [now.0],
             |row| {
                 held.names.insert(row.get(0)?);
-                let (owner, visible_at) = (row.get(1)?, row.get::<_, u64>(2)?);
-                let youngest = held.youngest.entry(owner).or_insert(visible_at);
+                let (holder, visible_at) = ((row.get(1)?, row.get(2)?), row.get::<_, u64>(3)?);
+                let youngest = held.youngest.entry(holder).or_insert(visible_at);
                 *youngest = visible_at.max(*youngest);
                 Ok(Next::More)
             },
@@ -112,9 +114,11 @@ impl HeldNames {
     }
 }
 
-/// From name to name, one look at the index each, however long the queue is.
+/// From name to name, one look at the index each, however long the queue is; more only where
+/// sessions wait for room.
 fn activities(sql: &Connection, now: TimeMs) -> Result<Vec<UnclaimedName>> {
     let held = HeldNames::read(sql, now)?;
+    let no_room = sessions::is_some_node_full(sql, now)?;
     let mut names = Vec::new();
     let mut after = String::new();
     for _ in 0..NAMES {
@@ -124,16 +128,32 @@ fn activities(sql: &Connection, now: TimeMs) -> Result<Vec<UnclaimedName>> {
             |row| row.get::<_, String>(0),
         )?;
         let Some(name) = next else { break };
-        let since = sql.one(
-            "SELECT min(visible_at) FROM activities
-             WHERE lease IS NULL AND name = ?1 AND visible_at <= ?2",
-            (&name, now.0),
-            |row| row.get::<_, Option<u64>>(0),
-        )?;
+        let since = oldest_of(sql, &name, now, no_room)?;
         after.clone_from(&name);
-        if let Some(since) = since.flatten().filter(|since| !held.may_come_to(&name, *since)) {
+        if let Some(since) = since.filter(|since| !held.may_come_to(&name, *since)) {
             names.push(UnclaimedName { name, version: None, since: TimeMs(since) });
         }
     }
     Ok(names)
+}
+
+/// Since when the oldest of this name waits, but for what waits for room for its session.
+fn oldest_of(sql: &Connection, name: &str, now: TimeMs, no_room: bool) -> Result<Option<u64>> {
+    let mut oldest = None;
+    let mut looked_at = 0;
+    sql.each(
+        "SELECT visible_at, ?3 AND session IS NOT NULL AND NOT EXISTS (
+           SELECT 1 FROM sessions AS s
+           WHERE s.ns = a.ns AND s.session = a.session AND s.idle_until > ?2)
+         FROM activities AS a
+         WHERE lease IS NULL AND name = ?1 AND visible_at <= ?2 ORDER BY visible_at",
+        (name, now.0, no_room),
+        |row| {
+            oldest = if row.get(1)? { None } else { Some(row.get(0)?) };
+            looked_at += 1;
+            let enough = oldest.is_some() || looked_at >= READY;
+            Ok(if enough { Next::Enough } else { Next::More })
+        },
+    )?;
+    Ok(oldest)
 }

@@ -129,6 +129,7 @@ impl Run {
             input: input.clone(),
             session: None,
             tag: None,
+            attempt: 1,
         });
         let (session, tag, headers) = (None, None, Headers::new());
         let activity = NewActivity { event, name, input, session, tag, headers };
