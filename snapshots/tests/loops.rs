@@ -56,15 +56,15 @@ reviewed! {
 
     /// Execution 1:
     /// 1. `OrchestrationStarted` Billing of Ada
-    /// 2. `ActivityScheduled` ChargeMonth: the first attempt
+    /// 2. `ActivityScheduled` ChargeMonth: attempt 1
     /// 3. `ActivityFailed`
     /// 4. `TimerCreated` 100 ms: linear
     /// 5. `TimerFired`
-    /// 6. `ActivityScheduled` ChargeMonth: the second
+    /// 6. `ActivityScheduled` ChargeMonth: attempt 2
     /// 7. `ActivityFailed`
     /// 8. `TimerCreated` 200 ms
     /// 9. `TimerFired`
-    /// 10. `ActivityScheduled` ChargeMonth: the third
+    /// 10. `ActivityScheduled` ChargeMonth: attempt 3
     /// 11. `ActivityCompleted`
     /// 12. `CustomStatusUpdated`: paid for 1 of 2
     /// 13. `MailSubscribed` event cancel
@@ -86,25 +86,25 @@ reviewed! {
     /// 3. `ActivityFailed`
     /// 4. `TimerCreated` 100 ms
     /// 5. `TimerFired`
-    /// 6. `ActivityScheduled` ChargeMonth
-    /// 7. `ActivityFailed`
+    /// 6. `ActivityScheduled` ChargeMonth: attempt 2
+    /// 7. `ActivityFailed`: as attempt 2
     /// 8. `TimerCreated` 200 ms
     /// 9. `TimerFired`
-    /// 10. `ActivityScheduled` ChargeMonth: the last the policy allows
+    /// 10. `ActivityScheduled` ChargeMonth: attempt 3, the last the policy allows
     /// 11. `ActivityFailed`
     /// 12. `ActivityScheduled` Remind
     /// 13. `ActivityCompleted`
     /// 14. `TimerCreated` a quarter of a month
     /// 15. `TimerFired`
-    /// 16. `ActivityScheduled` ChargeMonth: the policy once more
+    /// 16. `ActivityScheduled` ChargeMonth: the policy once more, from attempt 1
     /// 17. `ActivityFailed`
     /// 18. `TimerCreated` 100 ms
     /// 19. `TimerFired`
-    /// 20. `ActivityScheduled` ChargeMonth
+    /// 20. `ActivityScheduled` ChargeMonth: attempt 2
     /// 21. `ActivityFailed`
     /// 22. `TimerCreated` 200 ms
     /// 23. `TimerFired`
-    /// 24. `ActivityScheduled` ChargeMonth
+    /// 24. `ActivityScheduled` ChargeMonth: attempt 3
     /// 25. `ActivityFailed`
     /// 26. `OrchestrationFailed`: Eve does not pay
     who_does_not_pay_is_reminded_and_suspended: "billing-dunning";

@@ -138,8 +138,10 @@ fn worked() -> BoxedStrategy<EventKind> {
     let time = || any::<u64>().prop_map(TimeMs);
     let channel = || prop_oneof![Just(Channel::Event), Just(Channel::Queue)];
     prop_oneof![
-        (some_text(), payload(), of(some_text()), of(some_text())).prop_map(
-            |(name, input, session, tag)| K::ActivityScheduled { name, input, session, tag }
+        (some_text(), payload(), of(some_text()), of(some_text()), 1_u32..9).prop_map(
+            |(name, input, session, tag, attempt)| {
+                K::ActivityScheduled { name, input, session, tag, attempt }
+            }
         ),
         (source(), payload()).prop_map(|(source, result)| K::ActivityCompleted { source, result }),
         (source(), failure()).prop_map(|(source, failure)| K::ActivityFailed { source, failure }),
