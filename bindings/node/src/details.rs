@@ -56,9 +56,11 @@ impl FailuresGiven {
     }
 }
 
-/// The core adds to a failure what failed, and takes the details of it and its causes away.
+/// What failed is added to a failure on its way to the code, and a name where it had none;
+/// details are taken away, also from its causes.
 fn is_same(given: &Failure, thrown: &Failure) -> bool {
     let given = given.clone().without_details();
     let source = given.source.clone().or_else(|| thrown.source.clone());
-    Failure { source, instance: thrown.instance.clone(), ..given } == *thrown
+    let name = given.name.clone().or_else(|| thrown.name.clone());
+    Failure { source, name, instance: thrown.instance.clone(), ..given } == *thrown
 }

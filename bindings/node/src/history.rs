@@ -37,11 +37,16 @@ pub(crate) fn listed(
 ) -> serde_json::Result<String> {
     let row = |event: &Event| {
         let mut told = told(&event.kind);
-        if let Told::Facts(facts) = &mut told
-            && matches!(event.kind, EventKind::OrchestrationStarted { .. })
-        {
-            facts.instance_id = Some(instance.as_str());
-            facts.execution_id = Some(execution.0);
+        if let Told::Facts(facts) = &mut told {
+            if matches!(event.kind, EventKind::OrchestrationStarted { .. }) {
+                facts.instance_id = Some(instance.as_str());
+                facts.execution_id = Some(execution.0);
+            }
+            if let Some(failure) = &mut facts.failure
+                && let Some(name) = name_of_source(events, event)
+            {
+                failure.name = Some(name.to_owned());
+            }
         }
         Ok(Row {
             event_id: event.id.0,
@@ -59,6 +64,19 @@ pub(crate) fn listed(
     };
     let rows: serde_json::Result<Vec<Row>> = events.iter().map(row).collect();
     serde_json::to_string(&rows?)
+}
+
+/// Name of the activity or child that an event completes.
+fn name_of_source<'a>(events: &'a [Event], event: &Event) -> Option<&'a str> {
+    let source = event.kind.source()?;
+    // Ids are positions, from 1.
+    let scheduled = events.get(source.0.checked_sub(1)? as usize)?;
+    if let EventKind::ActivityScheduled { name, .. }
+    | EventKind::SubOrchestrationScheduled { name, .. } = &scheduled.kind
+    {
+        return Some(name);
+    }
+    None
 }
 
 fn public_kind(kind: &EventKind) -> &'static str {
@@ -155,6 +173,9 @@ struct Facts<'a> {
     session_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<&'a str>,
+    /// Of a retried activity: which try, from 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
     #[serde(flatten)]
     failure: Option<FailureView>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -181,7 +202,7 @@ struct Facts<'a> {
     keys: Option<&'a [String]>,
 }
 
-/// A failure; its `name` is that of what failed, or else of the error.
+/// A failure; its `name` is that of the activity or child that failed, or else of the error.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FailureView {
@@ -256,11 +277,12 @@ fn told(kind: &EventKind) -> Told<'_> {
             Facts { reason: Some(reason), from_parent, unstarted, ..none() }
         }
         K::CompatFlagsAdded { flags } => Facts { flags: Some(*flags), ..none() },
-        K::ActivityScheduled { name, input, session, tag } => Facts {
+        K::ActivityScheduled { name, input, session, tag, attempt } => Facts {
             name: Some(name),
             input: Some(Shown(input)),
             session_id: session.as_deref(),
             tag: tag.as_deref(),
+            attempt: (*attempt > 1).then_some(*attempt),
             ..none()
         },
         K::TimerCreated { delay_ms, fire_at } => {

@@ -77,7 +77,7 @@ impl<'a> Job<'a> {
             orchestration_version: &leased.version,
             activity_name: &leased.name,
             activity_id: leased.activity.event.0,
-            attempt: leased.attempt,
+            attempt: task.attempt,
             worker_id: &task.worker,
             session_id: leased.session.as_deref(),
             tag: leased.tag.as_deref(),

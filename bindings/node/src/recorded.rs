@@ -74,6 +74,7 @@ struct Given<'a> {
     headers: Headers,
     session_id: Option<String>,
     tag: Option<String>,
+    attempt: Option<u32>,
     by_engine: bool,
     reason: Option<String>,
     from_parent: bool,
@@ -264,6 +265,7 @@ fn of_no_source(row: &Row, given: Given<'_>) -> Result<EventKind, String> {
             input: payload(row, given.input, "input")?,
             session: given.session_id,
             tag: given.tag,
+            attempt: given.attempt.unwrap_or(1),
         },
         "SubOrchestrationScheduled" => EventKind::SubOrchestrationScheduled {
             name: need(given.name, "name")?,

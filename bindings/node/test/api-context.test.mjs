@@ -59,6 +59,23 @@ test('the context tells who it is, and callers may hang helpers on it', async (t
   assert.deepEqual(told, ['Main-1', 2, 'Main', '1.0.0']);
 });
 
+test('code that is used outside of its turn is refused by the call’s name', async (t) => {
+  let kept;
+  const { client } = await output(t, function* (ctx) {
+    kept = ctx;
+    ctx.setValue('k', 'v');
+    yield ctx.scheduleTimer(0);
+  });
+  for (const [name, call] of [
+    ['ctx.setValue', () => kept.setValue('k', 'later')],
+    ['ctx.setCustomStatus', () => kept.setCustomStatus('later')],
+    ['ctx.isReplaying', () => kept.isReplaying],
+  ]) {
+    assert.throws(call, { code: 'OUTSIDE_TURN', message: new RegExp(`^${name}`) });
+  }
+  assert.deepEqual(await client.getKvAllValues('Main-1'), { k: 'v' });
+});
+
 test('isReplaying is true for what was recorded before and false for what is new', async (t) => {
   const seen = [];
   const Main = function* (ctx) {

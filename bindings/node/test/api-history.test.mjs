@@ -108,7 +108,10 @@ test('every kind is recorded with its data, and a completion names the event tha
   assert.deepEqual([failed.data.name, failed.data.message, failed.data.kind, failed.source], ['Broken', 'broken', 'application', 'SubOrchestrationScheduled']);
   const { fireAtMs } = one(first, 'TimerCreated').data;
   assert.ok(fireAtMs > 1.6e12, String(fireAtMs));
-  assert.deepEqual(one(first, 'TimerFired'), { data: { fireAtMs }, source: 'TimerCreated' });
+  // The store counts from its commit, the orchestration from its activation: never early.
+  const fired = one(first, 'TimerFired');
+  assert.ok(fired.data.fireAtMs >= fireAtMs, `${fired.data.fireAtMs} < ${fireAtMs}`);
+  assert.equal(fired.source, 'TimerCreated');
   const child = await client.readExecutionHistory('child', 1);
   assert.deepEqual(JSON.parse(child[0].data).parent.instance, 'i');
   assert.deepEqual(told(child.at(-1)), { waited: false });

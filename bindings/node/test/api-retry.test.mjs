@@ -22,9 +22,9 @@ async function delays(t, policy, count) {
 }
 
 for (const [shown, backoff, expected] of [
-  ['absent: exponential', undefined, [100, 200]],
-  ["'exponential'", 'exponential', [100, 200]],
-  ["'linear'", 'linear', [100, 200]],
+  ['absent: exponential', undefined, [100, 200, 400]],
+  ["'exponential'", 'exponential', [100, 200, 400]],
+  ["'linear'", 'linear', [100, 200, 300]],
   ["'fixed'", 'fixed', [1_000]],
   ['custom, up to its maximum', { initialMs: 10, maxMs: 40, factor: 3 }, [10, 30, 40, 40]],
 ]) {

@@ -126,27 +126,57 @@ for (const option of ['dispatcherPollInterval', 'dispatcherPollIntervalMs']) {
   });
 }
 
-test('an activity whose process dies in every run is poison after maxAttempts, and the orchestration can catch it', async (t) => {
-  const file = join(folder(t), 'a.db');
-  const run = (code) => evaluated(`
+/** Runs 'Main' in a process of its own; `Kills` and `Dies` end it. Tells the output and what was counted. */
+function deadly(file, name) {
+  return evaluated(`
     const provider = await d.SqliteProvider.open(${JSON.stringify(file)});
     const runtime = new d.Runtime(provider, { logLevel: 'off', maxAttempts: 2 });
     runtime.registerActivity('Kills', () => process.kill(process.pid, 'SIGKILL'));
+    runtime.registerOrchestration('Dies', function* () { process.kill(process.pid, 'SIGKILL'); });
     runtime.registerOrchestration('Main', function* (ctx) {
       try { yield ctx.scheduleActivity('Kills'); } catch (error) { return [error.name, error.code, error.activityName, error.message]; }
     });
     await runtime.start();
     const client = new d.Client(provider);
-    await client.startOrchestration('i', 'Main');
-    console.log(JSON.stringify(await client.waitForOrchestrationTyped('i')));
-    await runtime.shutdown();`, {});
-  assert.equal(run().signal, 'SIGKILL');
-  assert.equal(run().signal, 'SIGKILL');
-  const { status, stdout, stderr } = run();
+    await client.startOrchestration('i', ${JSON.stringify(name)});
+    const ended = await client.waitForOrchestration('i');
+    // Counted once durable and acknowledged, which may be after the client has seen it.
+    await runtime.shutdown();
+    console.log(JSON.stringify({ ended, metrics: runtime.metricsSnapshot() }));`);
+}
+
+/** What is told once two processes have died of it. */
+function afterTwoDeaths(t, name) {
+  const file = join(folder(t), 'a.db');
+  for (let death = 0; death < 2; death++) {
+    const { signal, stdout, stderr } = deadly(file, name);
+    assert.equal(signal, 'SIGKILL', stdout + stderr);
+  }
+  const { status, stdout, stderr } = deadly(file, name);
   assert.equal(status, 0, stderr);
-  const [name, code, activity, message] = JSON.parse(stdout);
+  return JSON.parse(stdout);
+}
+
+test('an activity whose process dies in every run is poison after maxAttempts, and the orchestration can catch it', async (t) => {
+  const { ended, metrics } = afterTwoDeaths(t, 'Main');
+  const [name, code, activity, message] = ended.output;
   assert.deepEqual([name, code, activity], ['ActivityError', 'POISON', 'Kills']);
   assert.match(message, /2/);
+  assert.deepEqual([metrics.activityPoison, metrics.orchPoison, metrics.orchCompletions], [1, 0, 1]);
+});
+
+test('a turn whose process dies in every run is poison after maxAttempts, and fails its instance', async (t) => {
+  const { ended, metrics } = afterTwoDeaths(t, 'Dies');
+  assert.deepEqual([ended.status, ended.errorDetails.code], ['Failed', 'POISON']);
+  assert.deepEqual([metrics.orchPoison, metrics.orchFailures, metrics.activityPoison], [1, 1, 0]);
+});
+
+test('calls of the store that fail are counted', async (t) => {
+  const { provider, runtime, client } = await started(t, { options: { logLevel: 'off' }, orchestrations: { Main: nothing } });
+  await client.run('Main');
+  assert.equal(runtime.metricsSnapshot().providerErrors, 0);
+  await provider.close();
+  await until(() => runtime.metricsSnapshot().providerErrors > 0);
 });
 
 test('missing names never count as attempts', async (t) => {

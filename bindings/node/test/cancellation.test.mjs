@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SqliteProvider } from 'duroxide';
-import { world } from './api/nodes.mjs';
+import { BOUNDED, world } from './api/nodes.mjs';
 import { started } from './helpers.mjs';
 
 const PROMISED_MS = 1_000;
@@ -14,10 +14,10 @@ const holding = {
   },
 };
 
-/** From when the call had resolved here until the signal aborted in the other process. */
+/** From when the call had resolved, here or at the time that it gives, until the signal aborted in the other process. */
 async function delay(t, node, key, call) {
-  await call();
-  const resolved = Date.now();
+  const told = await call();
+  const resolved = typeof told === 'number' ? told : Date.now();
   const { clock, isCancelled } = await node.aborted(key);
   assert.equal(isCancelled, true);
   const ms = clock - resolved;
@@ -26,7 +26,7 @@ async function delay(t, node, key, call) {
   t.diagnostic(`${key}: the signal aborted in the other process ${ms} ms after the call had resolved`);
 }
 
-test('within a second of a cancel the signal aborts in another process', async (t) => {
+test('within a second of a cancel the signal aborts in another process', BOUNDED, async (t) => {
   const { client, start } = await world(t, holding);
   const node = await start('other');
   for (const key of ['cancel 1', 'cancel 2', 'cancel 3']) {
@@ -37,7 +37,16 @@ test('within a second of a cancel the signal aborts in another process', async (
   }
 });
 
-test('the same when the instance ends otherwise: terminated, deleted', async (t) => {
+test('the same when it is cancelled by a process of its own, which runs nothing', BOUNDED, async (t) => {
+  const { client, start } = await world(t, holding);
+  const [node, third] = await Promise.all([start('other'), start('third', { orchestrationConcurrency: 0, workerConcurrency: 0 })]);
+  await client.startOrchestration('third', 'Main', 'third');
+  await node.held('third');
+  await delay(t, node, 'third', () => third.cancel('third'));
+  assert.equal((await client.waitForOrchestration('third')).error, 'canceled: enough');
+});
+
+test('the same when the instance ends otherwise: terminated, deleted', BOUNDED, async (t) => {
   const { client, start } = await world(t, holding);
   const node = await start('other');
   for (const [key, call] of [
@@ -50,7 +59,7 @@ test('the same when the instance ends otherwise: terminated, deleted', async (t)
   }
 });
 
-test('the same for a loser of a race, and for an attempt that took too long', async (t) => {
+test('the same for a loser of a race, and for an attempt that took too long', BOUNDED, async (t) => {
   const { client, start } = await world(t, {
     Race: function* (ctx) {
       return yield ctx.race(ctx.scheduleActivity('Hold', 'loser'), ctx.waitForEvent('go'));
@@ -76,7 +85,7 @@ test('the same for a loser of a race, and for an attempt that took too long', as
   });
 });
 
-test('children are cancelled in another process too, detached ones are not', async (t) => {
+test('children are cancelled in another process too, detached ones are not', BOUNDED, async (t) => {
   const { client, start } = await world(t, {
     Parent: function* (ctx) {
       yield ctx.startOrchestration('Child', 'detached');
@@ -97,7 +106,7 @@ test('children are cancelled in another process too, detached ones are not', asy
   assert.equal((await client.waitForOrchestration('detached')).error, 'canceled: own');
 });
 
-test('terminating stops children in another process without their code, detached ones go on', async (t) => {
+test('terminating stops children in another process without their code, detached ones go on', BOUNDED, async (t) => {
   const { client, start } = await world(t, {
     Parent: function* (ctx) {
       yield ctx.startOrchestration('Child', 'detached');
@@ -113,7 +122,7 @@ test('terminating stops children in another process without their code, detached
   assert.equal((await client.getOrchestrationStatus('detached')).status, 'Running');
 });
 
-test('the owner of a cancelled activity may be dead: the instance ends all the same', async (t) => {
+test('the owner of a cancelled activity may be dead: the instance ends all the same', BOUNDED, async (t) => {
   const { client, start } = await world(t, holding);
   const node = await start('other');
   await client.startOrchestration('i', 'Main', 'key');
@@ -240,7 +249,7 @@ test('cancelled before its first turn no code runs', async (t) => {
   assert.deepEqual([ended.status, ended.error, ran], ['Failed', 'canceled: too late', false]);
 });
 
-test('code that never lets go of its thread sees the cancel as soon', async (t) => {
+test('code that never lets go of its thread sees the cancel as soon', BOUNDED, async (t) => {
   const { client, start } = await world(t, {
     Main: function* (ctx) {
       return yield ctx.scheduleActivity('Busy', 'busy');

@@ -15,10 +15,16 @@ export class Child {
     this.born = performance.now();
     this.told = [];
     this.listeners = new Set();
+    this.gone = false;
     this.process = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.ended = new Promise((resolve) => this.process.once('exit', (_, signal) => resolve(signal)));
     this.process.on('message', (message) => {
       this.told.push({ ...message, at: performance.now() });
+      for (const listener of this.listeners) listener();
+    });
+    // After the last message.
+    this.process.once('disconnect', () => {
+      this.gone = true;
       for (const listener of this.listeners) listener();
     });
     this.process.on('error', () => undefined);
@@ -28,11 +34,12 @@ export class Child {
     return this.process.pid;
   }
 
-  /** The first thing told that is meant; waits for it. */
+  /** The first thing told that is meant; waits for it, and throws if the process ends without it. */
   async hears(meant) {
     for (;;) {
       const message = this.told.find(meant);
       if (message) return message;
+      if (this.gone) throw new Error(`process ${this.pid} ended without telling what was waited for`);
       await new Promise((resolve) => {
         const listener = () => {
           this.listeners.delete(listener);

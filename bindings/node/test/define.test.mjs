@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, OrchestrationContext, Runtime, SqliteProvider, defineActivity, defineOrchestration } from 'duroxide';
+import { replay } from 'duroxide/testing';
 
 const policy = { maxAttempts: 1 };
 const Double = defineActivity('Double', (ctx, n) => n * 2);
@@ -30,7 +31,7 @@ async function running(t, { activities = [Double, Where], orchestrations = [], o
 
 test('a definition has its name, version and code, and its code can be called directly', () => {
   assert.deepEqual([Double.name, Double.code({}, 4)], ['Double', 8]);
-  assert.deepEqual([Child.name, Child.version, Newer.version], ['Child', undefined, '1.2.0']);
+  assert.deepEqual([Child.name, Child.version, Newer.version], ['Child', '1.0.0', '1.2.0']);
 });
 
 test('every activity call takes a definition', async (t) => {
@@ -52,33 +53,55 @@ test('every activity call takes a definition', async (t) => {
 
 test('every child call and every detached start takes a definition', async (t) => {
   const Main = defineOrchestration('Main', function* (ctx, n) {
-    yield* ctx.startOrchestration(Newer, 'detached', n);
-    yield* ctx.startOrchestrationVersioned(Newer, '1.0.0', 'detached-old', n);
+    yield* ctx.startOrchestration(Child, 'detached', n);
+    yield* ctx.startOrchestrationVersioned(Newer, Child.version, 'detached-old', n);
     return [
       yield* ctx.scheduleSubOrchestrationWithId(Child, 'a', n),
-      yield* ctx.scheduleSubOrchestrationVersionedWithId(Child, '1.0.0', 'b', n),
-      (yield* ctx.scheduleSubOrchestration(Newer, n))[0],
-      (yield* ctx.scheduleSubOrchestrationVersioned(Newer, '1.0.0', n))[0],
+      yield* ctx.scheduleSubOrchestrationVersionedWithId(Newer, Child.version, 'b', n),
+      (yield* ctx.scheduleSubOrchestration(Child, n))[0],
+      (yield* ctx.scheduleSubOrchestrationVersioned(Newer, Child.version, n))[0],
     ];
   });
   const client = await running(t, { orchestrations: [Main, Child, Newer] });
   await client.startOrchestration('i', Main, 3);
-  // A definition without a version means the latest one, as its name alone would.
   assert.deepEqual(await client.waitForOrchestrationTyped('i', Main), [['1.2.0', 'a', 3], ['1.0.0', 'b', 6], '1.2.0', '1.0.0']);
   assert.deepEqual((await client.waitForOrchestration('detached', Newer)).output, ['1.2.0', 'detached', 3]);
   assert.deepEqual((await client.waitForOrchestration('detached-old', Newer)).output, ['1.0.0', 'detached-old', 6]);
 });
 
-test('a definition that names a version is started in it, also when a later one is registered', async (t) => {
+test('a definition with a version is started in the latest one, unless a call names it', async (t) => {
   const Latest = defineOrchestration('Child', function* () { return 'latest'; }, { version: '2.0.0' });
   const client = await running(t, { orchestrations: [Child, Newer, Latest] });
-  await client.startOrchestration('newer', Newer, 1);
-  await client.startOrchestration('unnamed', Child, 1);
-  await client.startOrchestrationVersioned('given', Newer, 1, '1.0.0');
+  await client.startOrchestration('unnamed', Newer, 1);
+  await client.startOrchestrationVersioned('newer', Newer, 1, Newer.version);
+  await client.startOrchestrationVersioned('given', Newer, 1, Child.version);
+  assert.equal(await client.waitForOrchestrationTyped('unnamed', Newer), 'latest');
   assert.deepEqual(await client.waitForOrchestrationTyped('newer', Newer), ['1.2.0', 'newer', 1]);
-  assert.equal(await client.waitForOrchestrationTyped('unnamed', Child), 'latest');
   assert.deepEqual(await client.waitForOrchestrationTyped('given', Newer), ['1.0.0', 'given', 2]);
   assert.equal((await client.getOrchestrationStatus('newer', Newer)).status, 'Completed');
+});
+
+test('what a parent recorded fits, whatever version the definition of its child has since', async (t) => {
+  const parent = (child) => defineOrchestration('Parent', function* (ctx) {
+    yield* ctx.startOrchestration(child, 'apart', 1);
+    return (yield* ctx.scheduleSubOrchestration(child, 1))[0];
+  });
+  const client = await running(t, { orchestrations: [parent(Child), Child] });
+  await client.startOrchestration('p', parent(Child));
+  assert.equal(await client.waitForOrchestrationTyped('p', parent(Child)), '1.0.0');
+  const history = await client.readExecutionHistory('p', 1);
+  const { compatible, remarks } = replay(history, parent(Newer));
+  assert.deepEqual([compatible, remarks], [true, []]);
+});
+
+test('continue-as-new goes on in the latest version', async (t) => {
+  const again = function* (ctx, n) {
+    return n > 0 ? yield* ctx.continueAsNew(n - 1) : ctx.orchestrationVersion;
+  };
+  const First = defineOrchestration('Again', again);
+  const client = await running(t, { orchestrations: [First, defineOrchestration('Again', again, { version: '3.0.0' })] });
+  await client.startOrchestrationVersioned('i', First, 1, First.version);
+  assert.equal(await client.waitForOrchestrationTyped('i', First), '3.0.0');
 });
 
 test('a wait that is given a definition keeps its time-out', async (t) => {

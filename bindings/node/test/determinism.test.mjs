@@ -297,3 +297,31 @@ test('an execution that calls on and on is looked at a thousand times, not for e
 test('a violation is warned of once, however often it is replayed', () => {
   assert.equal(warned('', true).length, 4);
 });
+
+for (const frozen of ['Date', 'Math']) {
+  test(`where ${frozen} is frozen after the package was loaded, orchestrations run unguarded, and nothing stays behind`, () => {
+    const program = `
+import { Client, Runtime, SqliteProvider } from 'duroxide';
+const now = Date.now;
+const Was = Date;
+Object.freeze(${frozen});
+const provider = await SqliteProvider.inMemory();
+const runtime = new Runtime(provider, { logLevel: 'error' });
+runtime.registerOrchestration('O', function* (ctx) {
+  yield ctx.utcNow();
+  return [typeof Date.now(), typeof Math.random()];
+});
+await runtime.start();
+const client = new Client(provider);
+await client.startOrchestration('a', 'O');
+console.log(JSON.stringify((await client.waitForOrchestration('a', 10_000)).output), Date === Was, Date.now === now);
+await runtime.shutdown();
+`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: new URL('..', import.meta.url),
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, '');
+    assert.equal(stdout, '["number","number"] true true\n');
+  });
+}

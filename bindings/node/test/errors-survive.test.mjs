@@ -289,6 +289,21 @@ test('a child whose id is in use is an error of its own code', async (t) => {
   assert.deepEqual((await client.run('Main')).output, ['SubOrchestrationError', 'INVALID', 'Main-1']);
 });
 
+test('a cancelled run has the name of the error that cancelled it, and its code', async (t) => {
+  const { client } = await started(t, {
+    orchestrations: {
+      *Main(ctx) {
+        yield ctx.waitForEvent('never');
+      },
+    },
+  });
+  await client.startOrchestration('i', 'Main');
+  await until(async () => (await client.getOrchestrationStatus('i')).waitingFor?.includes('never'));
+  await client.cancelOrchestration('i', 'enough');
+  const { error, errorDetails } = await client.waitForOrchestration('i');
+  assert.deepEqual([error, errorDetails.name, errorDetails.code], ['canceled: enough', 'CancelledError', 'CANCELLED']);
+});
+
 test('each class has its stable code and its own name', () => {
   const made = [
     [new TimeoutError(), 'TIMEOUT'],

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, test } from 'node:test';
 import { readPage } from './blocks/markdown.mjs';
 import activities from './guide/activities.mjs';
-import { label, withoutBlock, withoutCase } from './guide/case.mjs';
+import { failing, label, withoutBlock, withoutCase } from './guide/case.mjs';
 import messages from './guide/messages.mjs';
 import orchestrations from './guide/orchestrations.mjs';
 import programs from './guide/programs.mjs';
@@ -20,11 +20,13 @@ const TABLE = readTable(readFileSync(here('guide/TABLE.md'), 'utf8'));
 const guide = process.env.DUROXIDE_GUIDE ?? here('../../../../shared/spec/user-guide.md');
 const page = existsSync(guide) ? readPage(readFileSync(guide, 'utf8')) : undefined;
 
-function textOf(heading, number) {
+function blockOf(heading, number) {
   const found = page.blocks.find((block) => block.heading === heading && block.number === number);
   assert.ok(found, `the guide has no block ${number} under '${heading}'`);
-  return found.text;
+  return found;
 }
+
+const textOf = (heading, number) => blockOf(heading, number).text;
 
 function run(cases) {
   describe('the guide', { concurrency: 8 }, () => {
@@ -63,6 +65,14 @@ if (page === undefined) {
   });
 
   run(CASES);
+
+  describe('a case executes its block: it fails when the block begins with a failure', { concurrency: 8 }, () => {
+    for (const each of CASES.filter(({ number }) => number !== undefined)) {
+      test(`${each.heading} ${label(each)}`, { timeout: 60_000 }, async (t) => {
+        await assert.rejects(async () => each.run(t, failing(blockOf(each.heading, each.number)), textOf));
+      });
+    }
+  });
 }
 
 test('the table has every case under its heading, and no other', () => {
@@ -71,7 +81,7 @@ test('the table has every case under its heading, and no other', () => {
 });
 
 test('a block without a case is named by heading and number', () => {
-  const { blocks } = readPage('# A\n```bash\nls\n```\n## B\n```javascript\n1\n```\n```javascript\n2\n```\n');
+  const { blocks } = readPage('# A\n```bash\nls\n```\n## B\n```javascript\n1\n```\n```typescript\n2\n```\n');
   const cases = [{ heading: 'A', number: 1 }, { heading: 'B', number: 1 }, { heading: 'B', number: 3, observes: 'gone' }];
   assert.deepEqual(withoutCase(blocks, cases), ['B 2']);
   assert.deepEqual(withoutBlock(blocks, cases), ['B 3: gone']);

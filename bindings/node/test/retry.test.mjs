@@ -40,6 +40,27 @@ test('an activity that fails is tried again until it succeeds, with durable time
   ]);
 });
 
+test('each attempt is told which it is; the history, the error and its details agree', async (t) => {
+  const made = [];
+  const { client } = await started(t, {
+    activities: { Flaky: flaky(9, made) },
+    orchestrations: {
+      *Main(ctx) {
+        yield ctx.scheduleActivityWithRetry('Flaky', 1, { maxAttempts: 3, backoff: 'none' });
+      },
+    },
+    // Of deliveries, which are one for each attempt: three attempts are not poison.
+    options: { maxAttempts: 1 },
+  });
+  const { status, errorDetails } = await client.run('Main');
+  assert.deepEqual([status, errorDetails.code, errorDetails.message, errorDetails.attempt], ['Failed', 'ACTIVITY_FAILED', 'attempt 3', 3]);
+  assert.deepEqual(made.map(({ attempt }) => attempt), [1, 2, 3]);
+  const history = await client.readExecutionHistory('Main-1', 1);
+  const attempts = (kind) => history.filter((event) => event.kind === kind).map((event) => JSON.parse(event.data).attempt);
+  assert.deepEqual(attempts('ActivityScheduled'), [undefined, 2, 3]);
+  assert.deepEqual(attempts('ActivityFailed'), [1, 2, 3]);
+});
+
 test('when no attempt is left the last error is thrown', async (t) => {
   const { output } = await run(t, function* (ctx) {
     try {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Runtime, SqliteProvider } from 'duroxide';
-import { whereHeld, world } from './api/nodes.mjs';
+import { BOUNDED, whereHeld, world } from './api/nodes.mjs';
 import { started, until } from './helpers.mjs';
 
 /** Activities of one session, one after the other; gives the facts of each. */
@@ -27,28 +27,26 @@ const completions = async (client, id) => {
   return history.filter(({ kind }) => kind === 'ActivityCompleted').map(({ data }) => JSON.parse(data).node);
 };
 
-test('the activities of a session stay in one process while it lives', async (t) => {
+test('the activities of a session stay in one process while it lives, across continue-as-new too', BOUNDED, async (t) => {
   const { client, start } = await world(t, {
-    Main: function* (ctx, session) {
-      const at = [];
-      for (let round = 0; round < 5; round++) {
-        const results = yield ctx.all([1, 2, 3].map((n) => ctx.scheduleActivityOnSession('Where', n, session)));
-        at.push(...results.map(({ ok }) => [ok.node, ok.session]));
-      }
-      return at;
+    Main: function* (ctx, { session, at }) {
+      const results = yield ctx.all([1, 2, 3].map((n) => ctx.scheduleActivityOnSession('Where', n, session)));
+      const now = [...at, ...results.map(({ ok }) => [ok.node, ok.session])];
+      return ctx.executionId < 5 ? yield ctx.continueAsNew({ session, at: now }) : now;
     },
   });
   await Promise.all([start('one'), start('two')]);
   const sessions = ['a', 'b', 'c', 'd'];
-  for (const session of sessions) await client.startOrchestration(session, 'Main', session);
+  for (const session of sessions) await client.startOrchestration(session, 'Main', { session, at: [] });
   for (const session of sessions) {
     const at = await client.waitForOrchestrationTyped(session);
+    assert.equal(at.length, 15);
     assert.equal(new Set(at.map(([node]) => node)).size, 1, JSON.stringify(at));
     assert.deepEqual(new Set(at.map(([, own]) => own)), new Set([session]));
   }
 });
 
-test('when the owner of a session is killed another process takes the session over', async (t) => {
+test('when the owner of a session is killed another process takes the session over', BOUNDED, async (t) => {
   const { client, start } = await world(t, inSession);
   const both = await Promise.all([start('one'), start('two')]);
   const keys = ['1', '2', '3', '4'];
@@ -69,7 +67,25 @@ test('when the owner of a session is killed another process takes the session ov
   assert.equal((await completions(client, 'i')).length, keys.length);
 });
 
-test('a process that lost its session while it was stopped cannot complete its activity a second time', async (t) => {
+test('a session that nothing runs in is free at once when its owner is killed', BOUNDED, async (t) => {
+  const { client, start } = await world(t, {
+    Main: function* (ctx) {
+      const first = yield ctx.scheduleActivityOnSession('Where', null, 's');
+      yield ctx.waitForEvent('go');
+      return [first.node, (yield ctx.scheduleActivityOnSession('Where', null, 's')).node];
+    },
+  });
+  const owner = await start('owner');
+  await client.startOrchestration('i', 'Main');
+  await until(async () => (await completions(client, 'i')).length === 1);
+  await start('other');
+  assert.equal(await owner.kill(), 'SIGKILL');
+  await client.raiseEvent('i', 'go');
+  // It would have stayed with its owner for five minutes.
+  assert.deepEqual(await client.waitForOrchestrationTyped('i'), ['owner', 'other']);
+});
+
+test('a process that lost its session while it was stopped cannot complete its activity a second time', BOUNDED, async (t) => {
   const lease = { workerLockTimeoutMs: 900 };
   const { client, start } = await world(t, { ...inSession, ...pong });
   const tagged = (tag) => ({ ...lease, holdsTheThread: true, workerTagFilter: { defaultAnd: [tag] } });
@@ -96,7 +112,7 @@ test('a process that lost its session while it was stopped cannot complete its a
   assert.deepEqual([owner.runs('1'), owner.runs('2'), other.runs('1'), other.runs('2')], [1, 0, 1, 1]);
 });
 
-test('a restarted process with the same workerNodeId goes on with its sessions, also when the old one is only stopped', async (t) => {
+test('a restarted process with the same workerNodeId goes on with its sessions, also when the old one is only stopped', BOUNDED, async (t) => {
   const { client, start } = await world(t, {
     Main: function* (ctx) {
       const workers = [];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS, Runtime, SqliteProvider } from 'duroxide';
-import { world } from './api/nodes.mjs';
+import { BOUNDED, world } from './api/nodes.mjs';
 import { started, until } from './helpers.mjs';
 
 const TAGS = [null, 'a', 'b', 'c'];
@@ -50,7 +50,7 @@ for (const [shown, workerTagFilter, takes] of [
   });
 }
 
-test('tags route to the process that takes them, and wait for one that starts later', async (t) => {
+test('tags route to the process that takes them, and wait for one that starts later', BOUNDED, async (t) => {
   const { client, start } = await world(t, { Main });
   await start('plain');
   await start('ab', { workerTagFilter: { tags: ['a', 'b'] } });

@@ -40,7 +40,7 @@ export class ActivityContext {
   readonly activityName: string;
   /** The event that scheduled it: unique within the execution. */
   readonly activityId: number;
-  /** From 1; redeliveries after a crash are counted. Each try of a retry policy is scheduled anew, and counts from 1. */
+  /** From 1: the tries of its retry policy before this one, and the deliveries of this one after a crash, are counted. */
   readonly attempt: number;
   /** The worker that it runs on. */
   readonly workerId: string;

@@ -13,7 +13,7 @@ export interface ErrorDetails {
   message: string;
   /** The activity that failed, if one did. */
   activityName?: string;
-  /** Which attempt of the activity, from 1. */
+  /** Which attempt of the activity, from 1, as its `ctx.attempt` counted. */
   attempt?: number;
   /** The worker that it ran on. */
   workerId?: string;

@@ -63,7 +63,7 @@ export class Client {
    * @throws InstanceExistsError for an id that exists, with `{ ifExists: 'error' }`
    */
   startOrchestration<I = unknown>(id: string, name: string, input?: I, options?: StartOptions): Promise<void>;
-  /** The same with its types checked; in the version of the definition if that has one. */
+  /** The same with its types checked; in the latest version, whatever that of the definition. */
   startOrchestration<I, O>(
     id: string,
     orchestration: OrchestrationDefinition<I, O>,
@@ -72,14 +72,13 @@ export class Client {
   async startOrchestration(id: string, orchestration: GivenOrchestration, input?: unknown, options?: StartOptions): Promise<void> {
     const call = 'client.startOrchestration';
     const { ifExists } = checked<StartOptions>(call, options, { ifExists: oneOf('ignore', 'error') });
-    const { name, version } = orchestrationName(call, orchestration);
-    const created = await this.#start(call, id, name, version, input);
+    const created = await this.#start(call, id, orchestrationName(call, orchestration), null, input);
     if (!created && ifExists === 'error') throw new InstanceExistsError(id);
   }
 
   /** Starts an orchestration in the given version; an existing id is left alone. */
   startOrchestrationVersioned<I = unknown>(id: string, name: string, input: I, version: string): Promise<void>;
-  /** The same with its types checked; the version given here counts. */
+  /** The same with its types checked; for that of the definition, pass its `version`. */
   startOrchestrationVersioned<I, O>(
     id: string,
     orchestration: OrchestrationDefinition<I, O>,
@@ -89,7 +88,7 @@ export class Client {
   async startOrchestrationVersioned(id: string, orchestration: GivenOrchestration, input: unknown, version: string): Promise<void> {
     const call = 'client.startOrchestrationVersioned';
     argument(call, 'the version', version, semver);
-    await this.#start(call, id, orchestrationName(call, orchestration).name, version, input);
+    await this.#start(call, id, orchestrationName(call, orchestration), version, input);
   }
 
   async #start(call: string, id: string, name: string, version: string | null, input: unknown): Promise<boolean> {

@@ -70,10 +70,10 @@ export class Coroutine implements Core {
   }
 
   read<T>(call: string, question: (native: NativeExecution) => T): T {
-    if (this.#stopped) throw new Stopped();
     if (!this.#running) {
       throw new DuroxideError('OUTSIDE_TURN', `${call} was called outside of the orchestration's own code`);
     }
+    if (this.#stopped) throw new Stopped();
     return question(this.#native);
   }
 

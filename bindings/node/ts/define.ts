@@ -58,8 +58,12 @@ export class ActivityDefinition<In, Out> {
 export class OrchestrationDefinition<In, Out> {
   /** The name it is registered and started by. */
   readonly name: string;
-  /** The version it was defined with; undefined if none was. */
-  readonly version: string | undefined;
+  /**
+   * The version that it is registered under: the one it was defined with, or else `'1.0.0'`. Calls
+   * by the definition run the latest version that is registered; a `…Versioned` call that is given
+   * this one runs it.
+   */
+  readonly version: string;
   /** The generator function. */
   readonly code: DefinedOrchestrationFunction<In, Out>;
   readonly #made = true;
@@ -69,7 +73,7 @@ export class OrchestrationDefinition<In, Out> {
     nameable(call, 'orchestration', name);
     generating(call, name, version, code);
     this.name = name;
-    this.version = version;
+    this.version = version ?? FIRST_VERSION;
     this.code = code;
   }
 
@@ -82,8 +86,9 @@ export class OrchestrationDefinition<In, Out> {
 /** Options of {@link defineOrchestration}. */
 export interface OrchestrationDefinitionOptions {
   /**
-   * A semver. The definition is registered under it, and wherever it is started or scheduled this
-   * version runs. Without one it is registered as 1.0.0, and the latest registered version runs.
+   * A semver, which the definition is registered under; 1.0.0 unless given. What is started or
+   * scheduled by the definition runs the latest registered version all the same, as by its name:
+   * else raising the version here would change what running parents ask for, and fail them.
    */
   version?: string | undefined;
 }
@@ -150,18 +155,20 @@ export function activityName(call: string, given: unknown): string {
   return given as string;
 }
 
-/** The name of the orchestration that a call was given, and the version if its definition has one. @internal */
-export function orchestrationName(call: string, given: unknown): { name: string; version: string | null } {
-  if (OrchestrationDefinition.is(given)) return { name: given.name, version: given.version ?? null };
+/** The name of the orchestration that a call was given. @internal */
+export function orchestrationName(call: string, given: unknown): string {
+  if (OrchestrationDefinition.is(given)) return given.name;
   if (ActivityDefinition.is(given)) {
     throw new TypeError(`${call}: '${given.name}' is the definition of an activity, not of an orchestration`);
   }
   argument(call, 'the orchestration name', given, named);
-  return { name: given as string, version: null };
+  return given as string;
 }
 
 const named = rule('a non-empty string, or a definition', text.holds);
 
+/** The version of what is registered without one. */
+const FIRST_VERSION = '1.0.0';
 const MAX_NAME_BYTES = 256;
 
 function nameable(call: string, what: string, name: unknown): void {

@@ -45,7 +45,7 @@ export class DuroxideError extends Error {
 export class ActivityError extends DuroxideError {
   /** The activity that failed. */
   readonly activityName: string | undefined;
-  /** Which attempt failed, from 1. */
+  /** Which attempt failed, from 1, as its `ctx.attempt` counted. */
   readonly attempt: number | undefined;
 
   /** @internal */
@@ -105,7 +105,7 @@ export class OrchestrationError extends DuroxideError {
 export class TimeoutError extends DuroxideError {
   /** The activity that took too long, if it was one. */
   readonly activityName: string | undefined;
-  /** Its last attempt, from 1. */
+  /** The last try of its policy, from 1. */
   readonly attempt: number | undefined;
 
   constructor(message = 'Operation timed out', activityName?: string, attempt?: number) {

@@ -144,7 +144,7 @@ function described(thrown: unknown, above: unknown[]): Failure {
   if (!isError(thrown)) return { kind: 'Application', message: textOf(thrown) };
   const known = failures.get(thrown);
   // Nothing keeps user code from setting a message that is no string.
-  if (known) return { ...known, message: String(thrown.message) };
+  if (known) return { ...named(known, thrown), message: String(thrown.message) };
   const failure: Failure = { kind: kindOf(thrown), message: messageOf(thrown), name: String(thrown.name) };
   const cause = causeOf(thrown);
   const chain = [...above, thrown];
@@ -154,6 +154,11 @@ function described(thrown: unknown, above: unknown[]): Failure {
   }
   if (typeof thrown.stack === 'string') failure.details = { stack: thrown.stack };
   return failure;
+}
+
+/** What the engine made has no name of an error; its class has. */
+function named(known: Failure, thrown: Error): Failure {
+  return known.name === undefined && known.kind !== 'Application' ? { ...known, name: String(thrown.name) } : known;
 }
 
 /** Also an error of another realm, such as Node's own within a test runner's. */

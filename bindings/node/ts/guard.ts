@@ -132,8 +132,8 @@ const guards: typeof found = {
   fetch: guard('fetch', 'fetch()', ASIDE, 'an activity: `yield ctx.scheduleActivity(name, input)`'),
 };
 
-/** Whether every guard can be put up: not where intrinsics are frozen. */
-const usable = [
+/** Whether every guard can be put up: not where intrinsics are frozen, which may also happen later. */
+let usable = [
   [Date, 'now'],
   [math, 'random'],
   [web, 'randomUUID'],
@@ -146,7 +146,6 @@ const usable = [
 // One property after the other: a loop over them costs fifty times as much.
 function stand(): void {
   if (!usable) return;
-  standing = true;
   const date = world.Date;
   if (date !== found.Date) guards.Date = guardOfDate(date);
   found.Date = date;
@@ -160,32 +159,33 @@ function stand(): void {
   found.setInterval = world.setInterval;
   found.setImmediate = world.setImmediate;
   found.fetch = world.fetch;
-  world.Date = guards.Date;
-  (date as { now: Function }).now = guards.now;
-  math.random = guards.random;
-  web.randomUUID = guards.webUuid;
-  node.randomUUID = guards.nodeUuid;
-  web.getRandomValues = guards.values;
-  clock.now = guards.clock;
-  world.setTimeout = guards.setTimeout;
-  world.setInterval = guards.setInterval;
-  world.setImmediate = guards.setImmediate;
-  world.fetch = guards.fetch;
+  put(guards);
+  standing = true;
 }
 
 function fall(): void {
   standing = false;
-  world.Date = found.Date;
-  (found.Date as { now: Function }).now = found.now;
-  math.random = found.random;
-  web.randomUUID = found.webUuid;
-  node.randomUUID = found.nodeUuid;
-  web.getRandomValues = found.values;
-  clock.now = found.clock;
-  world.setTimeout = found.setTimeout;
-  world.setInterval = found.setInterval;
-  world.setImmediate = found.setImmediate;
-  world.fetch = found.fetch;
+  put(found);
+}
+
+/** In one order: where something was frozen in the meantime, what was put before it is put back. */
+function put(all: typeof found): void {
+  try {
+    world.Date = all.Date;
+    (found.Date as { now: Function }).now = all.now;
+    math.random = all.random;
+    web.randomUUID = all.webUuid;
+    node.randomUUID = all.nodeUuid;
+    web.getRandomValues = all.values;
+    clock.now = all.clock;
+    world.setTimeout = all.setTimeout;
+    world.setInterval = all.setInterval;
+    world.setImmediate = all.setImmediate;
+    world.fetch = all.fetch;
+  } catch {
+    usable = false;
+    if (all === guards) put(found);
+  }
 }
 
 function guard(name: Exclude<keyof typeof found, 'Date'>, call: string, harm: string, instead: string): Function {

@@ -45,7 +45,7 @@ export type {
 } from './define.js';
 export { Descriptor, ActivityDescriptor } from './descriptors.js';
 export type { AllResult, AllResults, Durable, RaceResult, Result, Tasks } from './descriptors.js';
-export type { Jsonify } from './jsonify.js';
+export type { JsonObject, Jsonify } from './jsonify.js';
 export {
   ActivityError,
   CancelledError,

@@ -1,5 +1,8 @@
 // What JSON makes of a value, as a type. Not here: encoding (`json.ts`).
 
+import type { AllResult } from './descriptors.js';
+import type { DuroxideError } from './errors.js';
+
 /**
  * The type of a value after it has been stored as JSON and read back, which is how every result
  * arrives: a `Date` is a string, `undefined` is `null` where it stands alone or in an array and
@@ -12,35 +15,35 @@
  * type Read = Jsonify<Order>; // { id: number; at: string; note?: string }
  * ```
  */
-export type Jsonify<T> = IsAny<T> extends true
-  ? T
-  : unknown extends T
-    ? unknown
-    : T extends { toJSON(key: string): infer J }
-      ? Plain<J>
-      : Plain<T>;
+export type Jsonify<T> = unknown extends T ? T : Stored<T, [0, 0, 0]>;
 
-type IsAny<T> = 0 extends 1 & T ? true : false;
+/** The same, with objects spelt out so many levels deep. `any` and `unknown` come first here. */
+type Stored<T, Levels extends 0[]> = unknown extends T
+  ? T
+  : T extends { toJSON(key: string): infer J }
+    ? Plain<J, Levels>
+    : Plain<T, Levels>;
+
+/** What JSON does not change; it keeps its name. (No symbol is a key.) */
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json; [key: symbol]: never };
 
 /** The same for what `toJSON` gave, on which `toJSON` is not called again. */
-type Plain<T> = IsAny<T> extends true
+type Plain<T, Levels extends 0[]> = unknown extends T
   ? T
-  : unknown extends T
-    ? unknown
-    : T extends string | number | boolean | null
-      ? T
-      : T extends undefined | void
-        ? null
-        : T extends bigint | symbol | Callable
-          ? never
-          : T extends object
-            ? OfObject<T>
-            : never;
+  : T extends Json
+    ? T
+    : T extends undefined | void
+      ? null
+      : T extends bigint | symbol | Callable
+        ? never
+        : T extends object
+          ? OfObject<T, Levels>
+          : never;
 
 type Callable = ((...args: never) => unknown) | (abstract new (...args: never) => unknown);
 
-type OfObject<T extends object> = T extends readonly unknown[]
-  ? OfArray<T>
+type OfObject<T extends object, Levels extends 0[]> = T extends readonly unknown[]
+  ? OfArray<T, Levels>
   : T extends String
     ? string
     : T extends Number
@@ -52,13 +55,18 @@ type OfObject<T extends object> = T extends readonly unknown[]
           : T extends Keyed
             ? {}
             : T extends Error
-              ? OfData<Omit<T, keyof Error>>
-              : OfData<T>;
+              ? OfData<Omit<T, keyof Error>, Levels>
+              : T extends Failed
+                ? OfData<Omit<T, 'error'>, Levels>
+                : OfData<T, Levels>;
+
+/** What `all` gives for a task that failed: its error is not enumerable. */
+type Failed = Extract<AllResult<unknown>, { error: DuroxideError }>;
 
 /** A tuple stays one. A plain array is told apart because only so may a type name itself in one. */
-type OfArray<T extends readonly unknown[]> = T[number][] extends T
-  ? Element<T[number]>[]
-  : { -readonly [K in keyof T]: Element<T[K]> };
+type OfArray<T extends readonly unknown[], Levels extends 0[]> = T[number][] extends T
+  ? Element<T[number], Levels>[]
+  : { -readonly [K in keyof T]: Element<T[K], Levels> };
 
 /** What keeps its content where JSON does not look. */
 type Keyed =
@@ -74,18 +82,29 @@ type Keyed =
 type TypedArray = ArrayBufferView & { readonly BYTES_PER_ELEMENT: number; readonly [index: number]: number };
 
 /** An element of an array: what JSON would drop holds its place as null. */
-type Element<T> = IsAny<T> extends true ? T : Jsonify<Exclude<T, Dropped>> | (Extract<T, Dropped> extends never ? never : null);
+type Element<T, Levels extends 0[]> = unknown extends T
+  ? T
+  : Stored<Exclude<T, Dropped>, Levels> | (Extract<T, Dropped> extends never ? never : null);
 
 type Dropped = undefined | void | symbol | Callable;
 
-/** An object's own data; what may be dropped is optional. */
-type OfData<T> = Flat<
-  { -readonly [K in keyof T as Kept<K, T[K], 'always'>]: Jsonify<Exclude<T[K], Dropped>> } & {
-    -readonly [K in keyof T as Kept<K, T[K], 'sometimes'>]?: Jsonify<Exclude<T[K], Dropped>>;
-  }
->;
+/**
+ * An object's own data, spelt out so many levels deep: an editor shows it, and a declaration file holds
+ * it, without a name, and where a type holds itself it has an end.
+ */
+type OfData<T, Levels extends 0[]> = Levels extends [0, ...infer Rest extends 0[]]
+  ? Data<T> extends infer D
+    ? { [K in keyof D]: Stored<Exclude<D[K], Dropped>, Rest> }
+    : never
+  : JsonObject<T>;
 
-type Flat<T> = { [K in keyof T]: T[K] };
+/** An object's own data as JSON, by a name: what a {@link Jsonify} calls the objects deep in it. */
+export type JsonObject<T> = { [K in keyof Data<T>]: Stored<Exclude<Data<T>[K], Dropped>, []> };
+
+/** What of an object is kept; what may be dropped is optional. */
+type Data<T> = { -readonly [K in keyof T as Kept<K, T[K], 'always'>]: T[K] } & {
+  -readonly [K in keyof T as Kept<K, T[K], 'sometimes'>]?: T[K];
+};
 
 /** The key `K`, if whether a value of type `V` is there under it is `When`. */
 type Kept<K, V, When> = K extends symbol ? never : When extends Presence<K, V> ? K : never;

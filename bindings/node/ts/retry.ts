@@ -23,7 +23,10 @@ export interface CustomBackoff {
  * ```
  */
 export interface RetryPolicy {
-  /** The most attempts, the first one counted; an integer >= 1. */
+  /**
+   * The most attempts, the first one counted; an integer >= 1. In the activity `ctx.attempt` says
+   * which one it is; an attempt that is run again because its process died adds to it, not to these.
+   */
   maxAttempts: number;
   /**
    * The delay after an attempt that failed. `'exponential'` (default): 100, 200, 400 … ms, at most

@@ -145,7 +145,6 @@ const RULES: { [K in keyof RuntimeOptions]-?: Rule } = {
   determinism: oneOf('throw', 'warn', 'off'),
 };
 
-const FIRST_VERSION = '1.0.0';
 const FAR = 2 ** 31 - 1;
 
 /**
@@ -199,7 +198,7 @@ export class Runtime {
    */
   registerActivity<I = unknown, O = unknown>(name: string, code: ActivityFunction<I, O>): void;
   /** Registers what `defineActivity` gave. */
-  registerActivity<I, O>(activity: ActivityDefinition<I, O>): void;
+  registerActivity(activity: ActivityDefinition<never, unknown>): void;
   registerActivity(given: string | ActivityDefinition<never, unknown>, code?: ActivityFunction<never>): void {
     const call = 'registerActivity';
     this.#mayRegister(call, 'activity', given);
@@ -223,8 +222,8 @@ export class Runtime {
    * @throws as `registerActivity` does
    */
   registerOrchestration<I = any, O = unknown>(name: string, code: OrchestrationFunction<I, O>): void;
-  /** Registers what `defineOrchestration` gave, under its version, or else as 1.0.0. */
-  registerOrchestration<I, O>(orchestration: OrchestrationDefinition<I, O>): void;
+  /** Registers what `defineOrchestration` gave, under its version. */
+  registerOrchestration(orchestration: OrchestrationDefinition<never, unknown>): void;
   registerOrchestration(
     given: string | OrchestrationDefinition<never, unknown>,
     code?: OrchestrationFunction<never>,
@@ -316,7 +315,7 @@ export class Runtime {
     this.#host?.clear();
   }
 
-  #orchestration(call: string, { name, version = FIRST_VERSION, code }: OrchestrationDefinition<unknown, unknown>): void {
+  #orchestration(call: string, { name, version, code }: OrchestrationDefinition<unknown, unknown>): void {
     const versions = this.#registrations.orchestrations.get(name) ?? new Map<string, OrchestrationCode>();
     if (versions.has(version)) throw duplicate(call, `orchestration '${name}' version ${version}`);
     versions.set(version, code as OrchestrationCode);

@@ -102,7 +102,8 @@ export abstract class SchedulingContext<In = unknown> {
 
   /**
    * Runs an activity, and again while it fails, as the policy says. When no attempt is left the last
-   * error is thrown: an `ActivityError`, or a `TimeoutError` if the last attempt took too long.
+   * error is thrown: an `ActivityError`, or a `TimeoutError` if the last attempt took too long. In
+   * the activity `ctx.attempt` counts the attempts.
    *
    * ```ts
    * const rate = yield* ctx.scheduleActivityWithRetry<number>('FetchRate', 'EUR', {
@@ -188,11 +189,11 @@ export abstract class SchedulingContext<In = unknown> {
   }
 
   /**
-   * Runs another orchestration as a child, under an id of the engine's (`parent::sub::N`), and
-   * gives its output. Its failure is thrown as a `SubOrchestrationError`.
+   * Runs another orchestration as a child, in its latest version, under an id of the engine's
+   * (`parent::sub::N`), and gives its output. Its failure is thrown as a `SubOrchestrationError`.
    */
   scheduleSubOrchestration<T = any>(name: string, input?: unknown): Descriptor<T>;
-  /** Runs a child with its types checked; in the version of its definition if that has one, else in the latest. */
+  /** Runs a child with its types checked; in the latest version, whatever that of the definition. */
   scheduleSubOrchestration<I, O>(
     orchestration: OrchestrationDefinition<I, O>,
     ...input: InputArguments<I>
@@ -217,7 +218,7 @@ export abstract class SchedulingContext<In = unknown> {
 
   /** Runs a child in the given version of its code. */
   scheduleSubOrchestrationVersioned<T = any>(name: string, version: string, input?: unknown): Descriptor<T>;
-  /** The same with its types checked; the version given here counts. */
+  /** The same with its types checked; for that of the definition, pass its `version`. */
   scheduleSubOrchestrationVersioned<I, O>(
     orchestration: OrchestrationDefinition<I, O>,
     version: string,
@@ -236,7 +237,7 @@ export abstract class SchedulingContext<In = unknown> {
     instanceId: string,
     input?: unknown,
   ): Descriptor<T>;
-  /** The same with its types checked; the version given here counts. */
+  /** The same with its types checked; for that of the definition, pass its `version`. */
   scheduleSubOrchestrationVersionedWithId<I, O>(
     orchestration: OrchestrationDefinition<I, O>,
     version: string,
@@ -264,7 +265,7 @@ export abstract class SchedulingContext<In = unknown> {
    * ```
    */
   startOrchestration<I = unknown>(name: string, instanceId: string, input?: I): Descriptor<null>;
-  /** The same with its types checked; in the version of the definition if that has one. */
+  /** The same with its types checked; in the latest version, whatever that of the definition. */
   startOrchestration<I, O>(
     orchestration: OrchestrationDefinition<I, O>,
     instanceId: string,
@@ -276,7 +277,7 @@ export abstract class SchedulingContext<In = unknown> {
 
   /** Starts an orchestration that nobody waits for, in the given version. */
   startOrchestrationVersioned<I = unknown>(name: string, version: string, instanceId: string, input?: I): Descriptor<null>;
-  /** The same with its types checked; the version given here counts. */
+  /** The same with its types checked; for that of the definition, pass its `version`. */
   startOrchestrationVersioned<I, O>(
     orchestration: OrchestrationDefinition<I, O>,
     version: string,
@@ -400,6 +401,6 @@ export abstract class SchedulingContext<In = unknown> {
 }
 
 function orchestrationOf(call: string, { orchestration, version, input }: Wanted) {
-  const given = orchestrationName(call, orchestration);
-  return { name: given.name, version: version ?? given.version, input: encode(input, `${call}('${given.name}')`) };
+  const name = orchestrationName(call, orchestration);
+  return { name, version: version ?? null, input: encode(input, `${call}('${name}')`) };
 }

@@ -57,6 +57,7 @@ fn kinds(of: &Stuff) -> Vec<EventKind> {
             input: payload.clone(),
             session: of.maybe(),
             tag: of.maybe(),
+            attempt: if some { 3 } else { 1 },
         },
         K::ActivityCompleted { source, result: payload.clone() },
         K::ActivityFailed { source, failure: failure.clone() },

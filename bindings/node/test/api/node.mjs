@@ -5,13 +5,18 @@
 // lets them: by a message, or, with a file of PASSES, by the keys that stand in it. Of the second kind is an
 // activity that never lets go of the thread, so that after a SIGCONT it ends before anything else runs.
 import { readFileSync } from 'node:fs';
-import { Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime, SqliteProvider } from 'duroxide';
 
 const [file, name, options, passes] = process.argv.slice(2);
 const waiting = new Map();
 const blink = new Int32Array(new SharedArrayBuffer(4));
 
-process.on('message', ({ pass }) => waiting.get(pass)?.());
+process.on('message', async ({ pass, cancel }) => {
+  waiting.get(pass)?.();
+  if (cancel === undefined) return;
+  await new Client(provider).cancelOrchestration(cancel, 'enough');
+  process.send({ cancelled: cancel, clock: Date.now() });
+});
 process.on('disconnect', () => process.exit());
 
 const facts = (ctx) => ({

@@ -7,6 +7,9 @@ import { SqliteProvider } from 'duroxide';
 import { Child } from '../crash-tools.mjs';
 import { folder, started } from '../helpers.mjs';
 
+/** What waits for another process fails instead of hanging. */
+export const BOUNDED = { timeout: 60_000 };
+
 const program = fileURLToPath(new URL('node.mjs', import.meta.url));
 
 /** A process that runs `node.mjs`. */
@@ -36,6 +39,12 @@ class Node extends Child {
   pass(key) {
     if (this.passes === undefined) this.process.send({ pass: key });
     else appendFileSync(this.passes, ` ${key}`);
+  }
+
+  /** Cancels an instance from this process; gives when the call had resolved. */
+  async cancel(id) {
+    this.process.send({ cancel: id });
+    return (await this.hears(({ cancelled }) => cancelled === id)).clock;
   }
 
   /** How often the activity with this key has begun here. */

@@ -73,25 +73,37 @@ export function readTable(markdown) {
 
 const tests = fileURLToPath(new URL('..', import.meta.url));
 
-/** Whether a test of this name stands in the test files, as a literal, a template, or a case of the guide. */
+/**
+ * Which tests there are: as a literal, as a template whose variable parts stand in the same file, or as a case
+ * of the guide.
+ */
 export function knownTests() {
   const sources = readdirSync(tests).filter((name) => /\.test\.[cm]js$/.test(name)).map((name) => readFileSync(`${tests}${name}`, 'utf8'));
   const literals = new Set();
-  const patterns = [];
-  for (const [, quote, name] of sources.flatMap((source) => [...source.matchAll(/\btest\(\s*(['"`])((?:\\.|(?!\1).)+)\1/g)])) {
-    if (quote === '`' && name.includes('${')) patterns.push(patternOf(name));
-    else literals.add(name.replaceAll(/\\(.)/g, '$1'));
+  const templates = [];
+  for (const source of sources) {
+    for (const [, quote, name] of source.matchAll(/\btest\(\s*(['"`])((?:\\.|(?!\1).)+)\1/g)) {
+      if (quote === '`' && name.includes('${')) templates.push(templateOf(name, source));
+      else literals.add(name.replaceAll(/\\(.)/g, '$1'));
+    }
   }
   const guide = readGuide(readFileSync(`${tests}guide/TABLE.md`, 'utf8'));
   for (const { heading, tests: names } of guide) for (const name of names) literals.add(`${heading} ${name}`);
-  return { has: (name) => literals.has(name) || patterns.some((pattern) => pattern?.test(name)), literals };
+  return { has: (name) => literals.has(name) || templates.some((fits) => fits(name)), literals };
 }
 
 const LEAST_TEXT = 12;
 
-/** What a template's name looks like; undefined if there is too little of its own in it. */
-function patternOf(template) {
+/** Whether a name is made by a template of this source; no name is if the template has too little text of its own. */
+function templateOf(template, source) {
   const texts = template.split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/);
-  if (texts.join('').trim().length < LEAST_TEXT) return undefined;
-  return new RegExp(`^${texts.map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
+  if (texts.join('').trim().length < LEAST_TEXT) return () => false;
+  const pattern = new RegExp(`^${texts.map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.*)')}$`);
+  const squeezed = squeeze(source);
+  return (name) => name.match(pattern)?.slice(1).every((part) => squeezed.includes(squeeze(part))) ?? false;
+}
+
+/** Text without what differs between a value in code and the same value in a name. */
+function squeeze(text) {
+  return text.replaceAll(/['"`\s_]/g, '');
 }

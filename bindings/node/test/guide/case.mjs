@@ -16,12 +16,16 @@ export function label({ number, observes }) {
   return number === undefined ? observes : `${number}: ${observes}`;
 }
 
-/** The executable blocks that no case is for, by heading and number. */
+/** The blocks that no case is for, by heading and number. Whatever their language: none is left out. */
 export function withoutCase(blocks, cases) {
   return blocks
-    .filter(({ language }) => language === 'javascript' || language === 'bash')
     .filter(({ heading, number }) => !cases.some((each) => each.heading === heading && each.number === number))
     .map(({ heading, number }) => `${heading} ${number}`);
+}
+
+/** The block with a failure as its first statement: what executes it must fail. */
+export function failing({ language, text }) {
+  return `${language === 'bash' ? 'false' : "throw new Error('the block is executed');"}\n${text}`;
 }
 
 /** The cases whose block is not in the guide. */

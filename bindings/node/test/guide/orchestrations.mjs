@@ -67,11 +67,12 @@ export default [
 
   block('Race / Select', 1, 'a service that hangs has timed out, and its signal aborts', async (t, text) => {
     const aborted = [];
-    const app = await App.open(t, { activities: { FastService: hangs(aborted) }, timers: true });
+    const app = await App.open(t, { activities: { FastService: hangs(aborted) } });
     await app.run(text);
     const { output } = await app.call('RaceExample', 'me');
     assert.equal(output, 'timed out');
-    assert.deepEqual(app.delays, [5000]);
+    const [[created], [fired]] = [await app.events('TimerCreated'), await app.events('TimerFired')];
+    assert.ok(fired.timestampMs >= created.timestampMs + 5000, 'a timer never fires early');
     await until(() => aborted.length === 1);
   }),
 
@@ -171,6 +172,19 @@ export default [
     assert.deepEqual([new Set(app.inputs('CheckHealth')), new Set(app.delays)], [new Set(['db']), new Set([30_000])]);
     const [third] = await app.events('OrchestrationStarted', app.instanceId, 3);
     assert.deepEqual(third.data.input, { target: 'db', state: { checkCount: 2 } });
+  }),
+
+  block('Continue-as-New (Eternal Orchestrations)', 1, 'the next check is 30 s away, in the history too', async (t, text) => {
+    const app = await App.open(t, { activities: { CheckHealth: () => ({ status: 'well' }) } });
+    await app.run(text);
+    await app.arrange();
+    await app.client.startOrchestration(app.instanceId, 'Monitor', { target: 'db' });
+    const [timer] = await until(async () => {
+      const timers = await app.events('TimerCreated');
+      return timers.length > 0 && timers;
+    });
+    assert.equal(timer.data.fireAtMs - timer.timestampMs, 30_000);
+    await app.client.terminateOrchestration(app.instanceId);
   }),
 
   block('Error Handling', 1, 'a call that works gives its result, without clean-up', async (t, text) => {

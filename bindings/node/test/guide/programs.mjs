@@ -160,10 +160,10 @@ export default [
     });
     const { stdout, stderr } = await node(t, program);
     assert.equal(stdout, '[8,"pod-1"]');
-    assert.equal(count(stderr, 'counted'), 20, stderr);
-    const debug = await node(t, program, { RUST_LOG: 'debug' });
-    assert.match(debug.stderr, /my-service/);
-    assert.match(debug.stderr, /1\.0\.0/);
+    assert.equal(stderr.match(/^\S+Z +INFO duroxide::activity: counted instance_id=/gm)?.length, 20, stderr);
+    assert.match(stderr, /service_name="my-service" service_version="1\.0\.0" worker_node_id="pod-1"/);
+    assert.doesNotMatch(stderr, /^\S+Z +(DEBUG|TRACE) /m, 'RUST_LOG asks for them');
+    assert.match((await node(t, program, { RUST_LOG: 'debug' })).stderr, /^\S+Z +DEBUG /m);
   }),
 ];
 

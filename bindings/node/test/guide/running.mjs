@@ -95,6 +95,41 @@ export default [
       assert.deepEqual(depths, { orchestratorQueue: 0, workerQueue: 0, timerQueue: 0 });
     })),
 
+  block('Client Operations', 1, 'each part does what its comment says to an instance that runs', async (t, text) => {
+    const app = await App.open(t, {
+      orchestrations: { *WorkflowName() {} },
+      scope: () => ({ inputData: { n: 1 }, eventData: 'event', data: [1], lastVersion: 0 }),
+    });
+    for (const version of ['1.0.2', '1.1.0']) {
+      app.runtime.registerOrchestrationVersioned('WorkflowName', version, function* (ctx, input) {
+        ctx.setCustomStatus(`waiting at ${version}`);
+        return [input, yield ctx.waitForEvent('eventName'), yield ctx.dequeueEvent('queueName')];
+      });
+    }
+    await app.arrange();
+    const [first, ...parts] = text.split('\n\n');
+    const { client } = await runBody(first, app.scope());
+    const part = (comment) => parts.find((each) => each.startsWith(`// ${comment}\n`));
+    const does = (comment, pick = (printed) => printed) => runBody(pick(part(comment)), { ...app.scope(), client });
+    const line = (n) => (printed) => printed.split('\n')[n];
+
+    await does('Start an orchestration', line(1));
+    assert.equal((await does('Custom status polling')).change.customStatus, 'waiting at 1.1.0');
+    assert.equal((await does('Get status without waiting')).status.status, 'Running');
+    await assert.rejects(does('Admin operations'), /still running/);
+    await does('Raise an event');
+    await does('Event queues');
+    const { status } = await does('Wait for completion (with timeout in ms)');
+    assert.deepEqual([status.status, status.output], ['Completed', [{ n: 1 }, 'event', '[1]']]);
+    await does('Admin operations');
+
+    await does('Start an orchestration', line(2));
+    assert.equal((await does('Custom status polling')).change.customStatus, 'waiting at 1.0.2');
+    await does('Cancel a running orchestration');
+    const { error } = await client.waitForOrchestration('id');
+    assert.match(error, /^canceled/);
+  }),
+
   block('Versioning', 1, 'a new instance validates, one of 1.0.0 does not, also after a restart in its middle', async (t, text) => {
     let restarted = false;
     const app = await App.open(t, {
@@ -123,6 +158,10 @@ export default [
     const { output } = await app.call('Parent');
     assert.equal(output, 'A:[step A1,step A2],B:[timer,step B1]');
     assert.deepEqual(new Set(app.inputs('Step')), new Set(['A1', 'A2', 'B1']));
+    const [a, b] = (await app.events('SubOrchestrationScheduled')).map(({ data }) => data);
+    assert.deepEqual([a.name, b.name], ['BlockA', 'BlockB']);
+    const [timer] = await app.events('TimerCreated', b.instance);
+    assert.equal(timer.data.fireAtMs - timer.timestampMs, 5);
   }),
 
   block(PARALLEL, 1, 'a first step without its word takes the fallback', async (t, text) => {

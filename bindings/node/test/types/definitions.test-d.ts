@@ -21,7 +21,7 @@ expectTypeOf(Now).toEqualTypeOf<ActivityDefinition<unknown, number>>();
 expectTypeOf(Order).toEqualTypeOf<
   OrchestrationDefinition<{ orderId: string; tries?: number }, { receipt: string; done: Date }>
 >();
-expectTypeOf(Order.version).toEqualTypeOf<string | undefined>();
+expectTypeOf(Order.version).toEqualTypeOf<string>();
 expectTypeOf(defineActivity('X', async (ctx, input: { a: string }) => 1)).toEqualTypeOf<
   ActivityDefinition<{ a: string }, number>
 >();
@@ -62,7 +62,7 @@ export function* scheduling(ctx: OrchestrationContext) {
   const order = { orderId: 'o' };
   expectTypeOf(yield* ctx.scheduleSubOrchestration(Order, order)).toEqualTypeOf<Ordered>();
   expectTypeOf(yield* ctx.scheduleSubOrchestrationWithId(Order, 'id', order)).toEqualTypeOf<Ordered>();
-  expectTypeOf(yield* ctx.scheduleSubOrchestrationVersioned(Order, '1.1.0', order)).toEqualTypeOf<Ordered>();
+  expectTypeOf(yield* ctx.scheduleSubOrchestrationVersioned(Order, Order.version, order)).toEqualTypeOf<Ordered>();
   expectTypeOf(yield* ctx.scheduleSubOrchestrationVersionedWithId(Order, '1.1.0', 'id', order)).toEqualTypeOf<Ordered>();
   expectTypeOf(yield* ctx.scheduleSubOrchestration(Quiet, 1)).toEqualTypeOf<null>();
   expectTypeOf(yield* ctx.startOrchestration(Order, 'id', order)).toEqualTypeOf<null>();
@@ -102,7 +102,7 @@ export async function main() {
   const client = new Client(provider);
   await client.startOrchestration('o-1', Order, { orderId: 'o' }, { ifExists: 'error' });
   await client.startOrchestrationTyped('o-1', Order, { orderId: 'o', tries: 1 });
-  await client.startOrchestrationVersioned('o-1', Order, { orderId: 'o' }, '1.1.0');
+  await client.startOrchestrationVersioned('o-1', Order, { orderId: 'o' }, Order.version);
   const ended = await client.waitForOrchestration('o-1', Order, 1_000);
   expectTypeOf(ended.output).toEqualTypeOf<Ordered | undefined>();
   expectTypeOf(await client.waitForOrchestrationTyped('o-1', Order)).toEqualTypeOf<Ordered>();

@@ -9,7 +9,23 @@ import {
   type OrchestrationStatus,
   Runtime,
   SqliteProvider,
+  defineActivity,
+  defineOrchestration,
 } from 'duroxide';
+
+// Definitions of different types stand in one list.
+export function registersLists(runtime: Runtime) {
+  const Length = defineActivity('Length', (ctx, text: string) => text.length);
+  const Now = defineActivity('Now', async () => new Date());
+  for (const activity of [Length, Now]) runtime.registerActivity(activity);
+  const Measures = defineOrchestration('Measures', function* (ctx, text: string) {
+    return yield* ctx.scheduleActivity(Length, text);
+  });
+  const Loops = defineOrchestration('Loops', function* (ctx, round: { n: number }) {
+    return yield* ctx.continueAsNew({ n: round.n + 1 });
+  });
+  for (const orchestration of [Measures, Loops]) runtime.registerOrchestration(orchestration);
+}
 
 // A name takes any generator: untyped, typed with yield, with yield*, through an arrow.
 export function registers(runtime: Runtime) {

@@ -17,7 +17,7 @@ export type Replayable =
   | OrchestrationDefinition<never, unknown>
   | { readonly name: string; readonly version?: string | undefined; readonly gen: OrchestrationFunction<never, unknown> };
 
-/** The code to replay with. What names no version stands for every version of its name. */
+/** The code to replay with. A function without a version stands for every version of its name; a definition has one. */
 export type Replayables = Replayable | readonly Replayable[] | { readonly [name: string]: OrchestrationFunction<never, unknown> };
 
 /** What an execution began with that its own history does not say; only after a continue-as-new. */
