@@ -4,9 +4,15 @@
 use duroxide_core::Event;
 use duroxide_scenarios::by_hand::{Recording, play};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+/// Names every file with its digest, as `sha256sum -c` reads it: none is edited or removed
+/// without a line here that says so.
+pub const SUMS: &str = "SHA256SUMS";
 
 /// The version of this build.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
@@ -73,13 +79,35 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
-/// Every file of a folder, by name.
-pub fn read(folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+/// The files of a folder, in order; not the list of them.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for file in fs::read_dir(folder)? {
         files.push(file?.path());
     }
+    files.retain(|file| !file.ends_with(SUMS));
     files.sort();
+    Ok(files)
+}
+
+/// What the list of a folder's files must say: a line for each.
+pub fn sums(folder: &Path) -> io::Result<Vec<String>> {
+    files(folder)?.iter().map(|file| sum(file)).collect()
+}
+
+fn sum(file: &Path) -> io::Result<String> {
+    let mut line = String::new();
+    for byte in Sha256::digest(fs::read(file)?) {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{byte:02x}");
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{line}  {name}"))
+}
+
+/// Every file of a folder, by name.
+pub fn read(folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+    let files = files(folder)?;
     let read = |path: PathBuf| {
         let entry = serde_json::from_slice(&fs::read(&path)?)?;
         Ok((path, entry))
@@ -87,10 +115,11 @@ pub fn read(folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
     files.into_iter().map(read).collect()
 }
 
-/// Records every scenario of which this build has no file yet, and gives the new files. A file
+/// Records every scenario of which this build has no file yet, lists and gives the new files. A file
 /// that is there is never touched.
 pub fn record_missing(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut written = Vec::new();
+    let mut list = fs::OpenOptions::new().create(true).append(true).open(folder.join(SUMS))?;
     for scenario in duroxide_scenarios::all() {
         let played = play(&scenario).map_err(io::Error::other)?;
         let entry = Entry::new(scenario.name, played.recordings());
@@ -100,6 +129,7 @@ pub fn record_missing(folder: &Path) -> io::Result<Vec<PathBuf>> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
         }
+        writeln!(list, "{}", sum(&path)?)?;
         written.push(path);
     }
     Ok(written)

@@ -10,7 +10,7 @@
 //!   build that recorded it. Every later build must replay all of it, as it must replay what
 //!   lies in the stores of its users. It grows by appending: a new scenario, or a new version
 //!   of the build, adds files (`cargo run -p duroxide-snapshots --example record`); no file is
-//!   edited, and none is recorded again. When one does not replay any more, the code is wrong,
+//!   edited, removed or recorded again, and the list beside them tells if one was. When one does not replay any more, the code is wrong,
 //!   or, if it was the scenario that changed, it lacks a new version of its orchestration.
 //!
 //! Not here: whether scenarios end as they should (`duroxide-scenarios` tests that).

@@ -92,6 +92,18 @@ fn every_scenario_is_in_the_corpus_of_this_build() {
 }
 
 #[test]
+fn no_recorded_history_was_edited_or_removed() {
+    let folder = corpus::folder();
+    let list = fs::read_to_string(folder.join(corpus::SUMS)).expect("there is a list of them");
+    let mut listed: Vec<_> = list.lines().collect();
+    let found = corpus::sums(&folder).expect("the corpus can be read");
+    let mut found: Vec<_> = found.iter().map(String::as_str).collect();
+    listed.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, listed, "compared with the list in {}", corpus::SUMS);
+}
+
+#[test]
 fn recording_again_leaves_what_is_there_as_it_is() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("corpus");
     let _ = fs::remove_dir_all(&folder);
@@ -108,4 +120,8 @@ fn recording_again_leaves_what_is_there_as_it_is() {
     fs::remove_file(&written[1]).expect("it can be removed");
     assert_eq!(corpus::record_missing(&folder).expect("it records"), [written[1].clone()]);
     assert_eq!(fs::read_to_string(&written[0]).expect("it is there"), "edited");
+    let list = fs::read_to_string(folder.join(corpus::SUMS)).expect("there is a list");
+    let found = corpus::sums(&folder).expect("it can be read");
+    let told: Vec<_> = found.iter().filter(|line| !list.contains(line.as_str())).collect();
+    assert_eq!(told.len(), 1, "what was edited: {told:?}");
 }

@@ -176,7 +176,7 @@ test('the typed wait gives the output itself, and throws what the orchestration 
   });
   await client.startOrchestration('stopped', 'Waits');
   await client.terminateOrchestration('stopped', 'stop');
-  await assert.rejects(client.waitForOrchestrationTyped('stopped'), { code: 'ORCHESTRATION_FAILED', message: 'stop' });
+  await assert.rejects(client.waitForOrchestrationTyped('stopped'), { code: 'TERMINATED', message: 'stop' });
 });
 
 test('a wait for a status change gives null at once when the instance has ended and nothing newer can come', async (t) => {

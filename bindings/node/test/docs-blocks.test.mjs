@@ -57,6 +57,7 @@ const program = (text, comment) => runsOf(block('js', text, comment));
 const REFUSED = {
   'prints something else': [program("console.log('a')", '<!-- run: expect=b -->'), /no 'b' in/],
   'ends with an error': [program("throw new Error('no')", '<!-- run: expect=b -->'), /Error: no/],
+  'logs what it must not': [program("console.error('b')", '<!-- run: silent=b -->'), /'b' is logged/],
   'should fail and does not': [program('1', '<!-- run: throws=x -->'), /it should fail/],
   'prints more than the output below it': [runsOf(`${block('js', "console.log('a\\nb')")}<!-- output -->\n\`\`\`text\na\n\`\`\`\n`), /printed:\na\nb\n\nbut the page shows:\na\n/],
   'has a type error': [runsOf(block('ts', "const n: number = 'x'; console.log(n)", '<!-- run: expect=x -->')), /TS2322/],

@@ -73,6 +73,8 @@ const UNTELLABLE = {
   'half of a surrogate pair': [() => new Error('cut here: \ud83d'), /^cut here: \ufffd$/],
   'message that throws': [() => Object.defineProperty(new Error(), 'message', { get: () => assert.fail() }), /cannot be read/],
   'name without text': [() => Object.assign(new Error('x'), { name: Object.create(null) }), /cannot be read/],
+  'cause that throws': [() => Object.defineProperty(new Error('kept'), 'cause', { get: () => assert.fail() }), /^kept$/],
+  'stack that throws': [() => Object.defineProperty(new Error('kept'), 'stack', { get: () => assert.fail() }), /^kept$/],
   'revoked proxy': [() => revoked(), /cannot be read/],
 };
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -90,7 +90,8 @@ test('the file of type errors holds fifteen, and there are examples', () => {
 });
 
 const exacting = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
-for (const compiler of ['typescript-oldest', 'typescript', 'typescript-newest']) {
+const COMPILERS = ['typescript-oldest', 'typescript', 'typescript-newest'];
+for (const compiler of COMPILERS) {
   for (const [type, options] of [['module', exacting], ['commonjs', {}]]) {
     const exact = options === exacting ? ', exact' : '';
     test(`TypeScript ${version(compiler)}, ${type}, strict${exact}: reports the fifteen errors and nothing else`, async (t) => {
@@ -98,6 +99,23 @@ for (const compiler of ['typescript-oldest', 'typescript', 'typescript-newest'])
       assert.deepEqual(places, deliberate, printed);
     });
   }
+}
+
+for (const compiler of COMPILERS) {
+  test(`TypeScript ${version(compiler)} writes declarations of what users export, without the types of Node or the DOM`, async (t) => {
+    const path = project(t, 'module', { ...exacting, noEmit: false, declaration: true, lib: ['es2022'], types: [] });
+    for (const name of readdirSync(path).filter((name) => name.endsWith('.ts') && name !== 'exported.ts')) rmSync(join(path, name));
+    const { places, printed } = await reported(compiler, path);
+    assert.deepEqual(places, [], printed);
+    const written = readFileSync(join(path, 'exported.d.ts'), 'utf8').replace(/import\("duroxide"\)\.|\s+/g, (found) => (found.trim() ? '' : ' '));
+    const holds = (text) => assert.ok(written.includes(text), `${text}\n${written}`);
+    holds('Charged: OrchestrationDefinition<number, { receipt: string; at: string; }>');
+    holds('Parsed: OrchestrationDefinition<string, Json>');
+    const inner = '{ name: string; since: string; parts: JsonObject<Category>[]; }';
+    const loaded = `{ name: string; since: string; parts: { name: string; since: string; parts: ${inner}[]; }[]; }`;
+    holds(`Loaded: OrchestrationDefinition<string, ${loaded}>`);
+    holds('Generator<Descriptor<unknown>, Jsonify<O>, any>');
+  });
 }
 
 // The declarations.

@@ -3,6 +3,11 @@
 import type { Client } from './client.js';
 import { addon } from './native.js';
 
+declare global {
+  /** Of `lib.dom` or `@types/node`; without either it has a name and nothing in it. */
+  interface AbortSignal {}
+}
+
 /** What is known of an attempt. @internal */
 export interface ActivityFacts {
   instanceId: string;

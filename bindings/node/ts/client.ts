@@ -336,11 +336,11 @@ export class Client {
    * @throws DuroxideError for a running instance without force, and for a child;
    *   InstanceNotFoundError for an unknown id
    */
-  async deleteInstance(id: string, force: boolean | { force?: boolean } = false): Promise<DeleteResult> {
+  async deleteInstance(id: string, force: boolean | { force?: boolean | undefined } = false): Promise<DeleteResult> {
     const call = 'client.deleteInstance';
     argument(call, 'the instance id', id, text);
     argument(call, 'force', force, either(flag, '{ force }', (v) => typeof v === 'object' && v !== null));
-    const forced = typeof force === 'object' ? (checked<{ force?: boolean }>(call, force, { force: flag }).force ?? false) : force;
+    const forced = typeof force === 'object' ? (checked<{ force?: boolean | undefined }>(call, force, { force: flag }).force ?? false) : force;
     return parse(await native(this.#native.delete(id, forced)));
   }
 

@@ -81,7 +81,7 @@ export class SubOrchestrationError extends DuroxideError {
  * Thrown by `waitForOrchestrationTyped` when the orchestration did not complete. `message`, `name` and `cause` are
  * those of what it failed with.
  *
- * `code`: that of its `errorDetails`, such as `ACTIVITY_FAILED` or `APPLICATION`; `ORCHESTRATION_FAILED` if it was terminated.
+ * `code`: that of its `errorDetails`, such as `ACTIVITY_FAILED` or `APPLICATION`; `TERMINATED` if it was terminated.
  */
 export class OrchestrationError extends DuroxideError {
   readonly instanceId: string;

@@ -99,7 +99,8 @@ function isOfGuard({ kind, name }: Failure): boolean {
 /** The error for whoever waits for the output of an instance that gave none. @internal */
 export function orchestrationError(id: string, { status, error, errorDetails: details }: OrchestrationStatus): OrchestrationError {
   const message = error ?? `orchestration '${id}' is ${status}`;
-  const told = new OrchestrationError(details?.code ?? 'ORCHESTRATION_FAILED', message, id, details);
+  const code = details?.code ?? (status === 'Terminated' ? 'TERMINATED' : 'ORCHESTRATION_FAILED');
+  const told = new OrchestrationError(code, message, id, details);
   if (details?.name !== undefined) hidden(told, 'name', details.name);
   if (details?.cause !== undefined) hidden(told, 'cause', causeError(details.cause));
   return told;
@@ -146,14 +147,24 @@ function described(thrown: unknown, above: unknown[]): Failure {
   // Nothing keeps user code from setting a message that is no string.
   if (known) return { ...named(known, thrown), message: String(thrown.message) };
   const failure: Failure = { kind: kindOf(thrown), message: messageOf(thrown), name: String(thrown.name) };
-  const cause = causeOf(thrown);
+  const cause = unlessItThrows(() => causeOf(thrown));
   const chain = [...above, thrown];
   if (cause !== undefined && !chain.includes(cause) && chain.length <= DEEPEST_CAUSE) {
     const { details: _, ...rest } = described(cause, chain);
     failure.cause = rest;
   }
-  if (typeof thrown.stack === 'string') failure.details = { stack: thrown.stack };
+  const stack = unlessItThrows(() => thrown.stack);
+  if (typeof stack === 'string') failure.details = { stack };
   return failure;
+}
+
+/** What is only of interest is not to cost the message. */
+function unlessItThrows<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the engine made has no name of an error; its class has. */

@@ -1,5 +1,8 @@
 // Providers: where everything durable is kept. Not here: the store itself.
 
+// `Symbol.asyncDispose` stands in the declarations, whatever `lib` their reader has chosen.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { NotSupportedError } from './errors.js';
 import { type NativeStore, addon, native } from './native.js';
 import { argument, checked, count, flag, oneOf, text } from './options.js';

@@ -49,7 +49,7 @@ fn render_whole(kind: &EventKind, max_value: usize) -> String {
     for (field, value) in in_order(&fields, &["source", "name", "failure", "reason"]) {
         let shown = match field.as_str() {
             // Whole in any case: a report inside of it is of no use without its end.
-            "failure" => render_failure(value),
+            "failure" => render_failure(value, max_value == usize::MAX),
             _ => cut(&render_value(field, value), max_value),
         };
         let _ = write!(line, " {field}={shown}");
@@ -94,15 +94,17 @@ fn render_payload(payload: &Json) -> String {
     }
 }
 
-/// `(Kind field=value …) "message"`; a cause stands among the fields, in the same form.
-fn render_failure(failure: &Json) -> String {
+/// `(Kind field=value …) "message"`; a cause stands among the fields, in the same form. A report
+/// becomes the message of an error, and no stack may get into that: it is without the details.
+fn render_failure(failure: &Json, details: bool) -> String {
     let Json::Object(fields) = failure else { return failure.to_string() };
     let kind = failure["kind"].as_str().unwrap_or_default();
     let mut head = format!("({kind}");
     for (field, value) in in_order(fields, &["source", "name"]) {
         let shown = match (field.as_str(), value) {
             ("kind" | "message", _) => continue,
-            ("cause", cause) => render_failure(cause),
+            ("details", _) if !details => continue,
+            ("cause", cause) => render_failure(cause, details),
             // In an event this names an event, in a failure an activity or a child.
             (_, Json::String(text)) if is_word(text) => text.clone(),
             (_, value) => value.to_string(),

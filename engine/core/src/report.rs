@@ -130,7 +130,7 @@ fn likely_cause(
             if rest.iter().skip(1).any(later) {
                 "likely cause: steps were reordered or one was removed"
             } else if std::mem::discriminant(&recorded.kind) == std::mem::discriminant(asked) {
-                "likely cause: a name, version, id, tag, session or delay was changed"
+                "likely cause: a name, version, id, tag, session, delay or retry policy was changed"
             } else {
                 "likely cause: a step was added or replaced; code that runs must register a new \
                  version instead"

@@ -26,7 +26,7 @@ impl SqliteProvider {
     /// is for the day on which the original is lost.
     ///
     /// [`ProviderError::Invalid`] if there is a file of that name, the store itself among
-    /// them, or no such folder; [`ProviderError::Full`] if there is no room. A backup that
+    /// them, or no such folder, or if SQLite would take it for a part of another file (`…-wal`); [`ProviderError::Full`] if there is no room. A backup that
     /// fails leaves no file of that name; one that is killed may leave `<path>-partial-…`.
     ///
     /// ```
@@ -77,8 +77,14 @@ fn check_target(shell: &Shell, target: &Path) -> Result<()> {
     if !folder_of(target).is_dir() {
         return invalid("is in a folder that does not exist");
     }
-    // SQLite would take them for the new file's own.
-    for suffix in ["wal", "journal"] {
+    for suffix in ["wal", "shm", "journal"] {
+        // It would be removed, or overwritten, when that one is opened.
+        if target.to_string_lossy().ends_with(&format!("-{suffix}")) {
+            return invalid(&format!(
+                "ends in `-{suffix}`: SQLite takes it for a part of another file"
+            ));
+        }
+        // SQLite would take it for the new file's own.
         let left = beside(target, suffix);
         if fs::symlink_metadata(&left).is_ok() {
             return invalid(&format!("has a `{}` of an earlier file beside it", left.display()));

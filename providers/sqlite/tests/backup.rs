@@ -122,6 +122,8 @@ async fn a_backup_overwrites_nothing_and_says_what_is_wrong() {
         ("absent/copy.db", "in a folder that does not exist"),
         ("gone.db", "gone.db-wal"),
         ("..", "names no file"),
+        ("store.db-journal", "takes it for a part of another"),
+        ("other.db-wal", "takes it for a part of another"),
     ] {
         let message = refusal(store.backup(folder.file(target)).await);
         assert!(message.contains(said) && message.contains(target), "{message}");

@@ -53,12 +53,13 @@ export class Page {
   }
 }
 
-function checkProcess({ expect, stderr, throws, output }, ran) {
+function checkProcess({ expect, stderr, silent, throws, output }, ran) {
   const printed = `${ran.stdout}\n--- standard error\n${ran.stderr}`;
   if (throws.length > 0) assert.notEqual(ran.status, 0, `it should fail: ${printed}`);
   else assert.equal(ran.status, 0, printed);
   for (const text of expect) assert.ok(ran.stdout.includes(text), `no '${text}' in: ${printed}`);
   for (const text of [...stderr, ...throws]) assert.ok(ran.stderr.includes(text), `no '${text}' in: ${printed}`);
+  for (const text of silent) assert.ok(!ran.stderr.includes(text), `'${text}' is logged: ${printed}`);
   if (output !== undefined) shows(ran.stdout, output);
 }
 
@@ -76,7 +77,7 @@ async function fragment(t, run) {
   };
   const app = await App.open(t, { ...setup, ...started });
   const asserts = run.expect.length + run.throws.length > 0 || run.output !== undefined || setup.observe !== undefined;
-  assert.ok(asserts && run.stderr.length === 0, 'a fragment is told what to expect (stderr is for programs), or its setup observes');
+  assert.ok(asserts && run.stderr.length + run.silent.length === 0, 'a fragment is told what to expect (stderr and silent are for programs), or its setup observes');
   const failed = await app.run(run.text).then(() => app.arrange()).catch((error) => error);
   const ended = start === undefined || failed ? {} : await app.client.waitForOrchestration(app.instanceId);
   const error = failed?.message ?? ended.error;

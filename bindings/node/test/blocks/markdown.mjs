@@ -58,13 +58,13 @@ function body(lines, indent) {
   return lines.map((line) => (line.slice(0, indent).trim() === '' ? line.slice(indent) : line) + '\n').join('');
 }
 
-const MANY = new Set(['expect', 'stderr', 'throws']);
+const MANY = new Set(['expect', 'stderr', 'silent', 'throws']);
 const ONE = new Set(['setup', 'start', 'input', 'file']);
 const FLAGS = new Set(['continues']);
 
-/** What a comment asks for: `expect`, `stderr` and `throws` as lists, the others as text. */
+/** What a comment asks for: `expect`, `stderr`, `silent` and `throws` as lists, the others as text. */
 export function readAttributes(comment = '') {
-  const found = { expect: [], stderr: [], throws: [] };
+  const found = { expect: [], stderr: [], silent: [], throws: [] };
   for (const [, name, double, single, plain] of comment.matchAll(/(\w+)(?:="([^"]*)"|='([^']*)'|=(\S+))?/g)) {
     const value = double ?? single ?? plain;
     if (FLAGS.has(name) && value === undefined) found[name] = true;

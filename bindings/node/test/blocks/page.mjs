@@ -7,7 +7,7 @@ const SHOWN = new Set(['text', 'json', 'toml', 'mermaid']);
 
 /**
  * The runs of a page, in order: `{ name, file, kind, text, setup?, start?, input?, saved, expect,
- * stderr, throws, output? }`. `kind` is the file's extension. What is wrong with the page is thrown.
+ * stderr, silent, throws, output? }`. `kind` is the file's extension. What is wrong with the page is thrown.
  */
 export function runsOf(markdown) {
   const runs = [];
@@ -31,7 +31,7 @@ export function runsOf(markdown) {
 }
 
 function planned(runs, { heading, number, text, run }, kind) {
-  const { continues, file, expect, stderr, throws, ...rest } = readAttributes(run);
+  const { continues, file, expect, stderr, silent, throws, ...rest } = readAttributes(run);
   if (continues) {
     const before = runs.at(-1);
     if (before?.kind !== kind) throw new Error('there is no block of its language above that it continues');
@@ -39,13 +39,14 @@ function planned(runs, { heading, number, text, run }, kind) {
     before.text += text;
     before.expect.push(...expect);
     before.stderr.push(...stderr);
+    before.silent.push(...silent);
     before.throws.push(...throws);
     return;
   }
   if (rest.setup !== undefined && kind !== 'mjs') throw new Error('only a JavaScript block can be a fragment');
   if (rest.setup === undefined && (rest.start ?? rest.input) !== undefined) throw new Error('start and input belong to a setup');
   const slug = `${heading} ${number}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-  runs.push({ ...rest, name: `${heading} ${number}`, kind, text, file: file ?? `${slug}.${kind}`, saved: file !== undefined, expect, stderr, throws });
+  runs.push({ ...rest, name: `${heading} ${number}`, kind, text, file: file ?? `${slug}.${kind}`, saved: file !== undefined, expect, stderr, silent, throws });
 }
 
 function shown(runs, { text }, where) {
@@ -58,7 +59,7 @@ function verify(run, below) {
   if (run.saved) {
     const name = run.file.replace(/\.mts$/, '.m');
     if (!below.some(({ text }) => text.includes(name))) throw new Error(`'${run.name}': no block below runs '${run.file}'`);
-  } else if (run.setup === undefined && run.expect.length + run.stderr.length + run.throws.length === 0 && run.output === undefined) {
+  } else if (run.setup === undefined && run.expect.length + run.stderr.length + run.silent.length + run.throws.length === 0 && run.output === undefined) {
     throw new Error(`'${run.name}': nothing is expected of it, see test/blocks/README.md`);
   }
 }

@@ -154,6 +154,7 @@ export default [
     await app.run(text);
     const { output } = await app.call('CreateInstance', { instanceId: 'vm-1' });
     assert.deepEqual(output, { status: 'provisioned' });
+    assert.deepEqual(app.calls, [['ProvisionVM', { instanceId: 'vm-1' }]]);
     assert.equal((await app.client.getOrchestrationStatus('monitor-vm-1')).status, 'Running');
     assert.equal((await app.client.getInstanceInfo('monitor-vm-1')).parentInstanceId, undefined);
     await app.client.raiseEvent('monitor-vm-1', 'stop', 'now');

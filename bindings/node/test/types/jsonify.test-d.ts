@@ -1,6 +1,6 @@
 // Compiled, never run: what JSON makes of a type, case by case.
 import { expectTypeOf } from 'expect-type';
-import type { Jsonify } from 'duroxide';
+import type { AllResult, JsonObject, Jsonify } from 'duroxide';
 
 // Values that stand alone.
 expectTypeOf<Jsonify<'a' | 1 | true | null>>().toEqualTypeOf<'a' | 1 | true | null>();
@@ -36,6 +36,10 @@ expectTypeOf<Jsonify<{ a: 1 } | { b: Date }>>().toEqualTypeOf<{ a: 1 } | { b: st
 expectTypeOf<Jsonify<{}>>().toEqualTypeOf<{}>();
 enum Colour { Red, Green }
 expectTypeOf<Jsonify<{ c: Colour }>>().toEqualTypeOf<{ c: Colour }>();
+expectTypeOf<Jsonify<{ a: string; b?: 5; f?(): void; [Symbol.iterator]: 5 }>>().toEqualTypeOf<{ a: string; b?: 5 }>();
+expectTypeOf<Jsonify<{ id: 1 } & { readonly brand: 'id' }>>().toEqualTypeOf<{ id: 1 } & { readonly brand: 'id' }>();
+// The error of a task that failed is not enumerable.
+expectTypeOf<Jsonify<AllResult<Date>>>().toEqualTypeOf<{ ok: string } | { err: string }>();
 
 // Instances of classes: their public data.
 class Money {
@@ -90,3 +94,6 @@ expectTypeOf<Jsonify<Json>>().toExtend<Json>();
 type Tree = { at: Date; children: Tree[] };
 declare const tree: Jsonify<Tree>;
 expectTypeOf(tree.children[0]!.children[0]!.at).toEqualTypeOf<string>();
+expectTypeOf<JsonObject<Tree>>().toEqualTypeOf<Jsonify<Tree>>();
+interface Box<T> { value: T }
+expectTypeOf<Jsonify<Box<Box<Box<Box<Box<Date>>>>>>['value']['value']['value']['value']['value']>().toEqualTypeOf<string>();

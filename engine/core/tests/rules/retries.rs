@@ -420,6 +420,22 @@ fn a_wrong_policy_is_refused_at_the_call_and_nothing_is_recorded() {
 }
 
 #[test]
+fn a_limit_that_was_changed_under_a_running_call_is_reported_as_that_of_a_policy() {
+    let limited = |ms| retry(RetryPolicy { timeout_ms: Some(ms), ..RetryPolicy::new(3) });
+    let bench = run(limited(5_000), vec![]);
+    let mut cold = bench.cold();
+    let outcome = cold.turn(vec![(1, fails(2))], &mut awaits(limited(10_000)));
+    let Some(End::Failed { failure }) = outcome.commit.end else { panic!("{outcome:?}") };
+    for part in ["retry policy was changed", "delay_ms=5000", "delay_ms=10000"] {
+        assert!(failure.message.contains(part), "{failure}");
+    }
+    // How often it is tried may be changed while it has not come to that.
+    let more = RetryPolicy { timeout_ms: Some(5_000), ..RetryPolicy::new(9) };
+    let outcome = bench.cold().turn(vec![(1, fails(2))], &mut awaits(retry(more)));
+    assert_eq!(outcome.commit.end, None);
+}
+
+#[test]
 fn a_policy_is_written_in_snake_case_and_all_but_the_attempts_may_be_left_out() {
     let read = |json: &str| serde_json::from_str::<RetryPolicy>(json).unwrap();
     assert_eq!(read(r#"{"max_attempts":3}"#), RetryPolicy::new(3));
