@@ -41,7 +41,7 @@ pub enum Work {
 pub struct UnclaimedNames {
     /// Of orchestrations with a turn to take, with the version recorded or asked for.
     pub orchestrations: Vec<UnclaimedName>,
-    /// Of activities that no attempt holds or has lost. Left out are those that may merely
+    /// Of activities that no attempt holds, or that one has lost. Left out are those that may merely
     /// wait for their turn: names of which one is held; what is younger than everything that
     /// some node holds, for it takes the oldest first; and what has a session that nobody owns,
     /// while some node owns as many as it may.

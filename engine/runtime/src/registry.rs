@@ -1,8 +1,8 @@
 //! What a node can run, as it was registered before the start.
 
 use crate::host::{ActivityHost, OrchestrationHost};
-use duroxide_core::{Commit, CompatFlags, READ_VALUE_ACTIVITY};
-use duroxide_provider::{InstanceKey, OrchestrationFilter};
+use duroxide_core::{CompatFlags, READ_VALUE_ACTIVITY};
+use duroxide_provider::OrchestrationFilter;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Registered names.
@@ -42,25 +42,6 @@ impl Registry {
             Some(version) => {
                 let known = |known: &semver::Version| known.to_string() == version;
                 versions.iter().any(known).then(|| version.to_owned())
-            }
-        }
-    }
-
-    /// Say so at once when a turn asked for a name that this node does not have: another
-    /// may, but it may be a typing error.
-    pub(crate) fn warn_unregistered(&self, key: &InstanceKey, commit: &Commit) {
-        for activity in &commit.activities {
-            let name = &activity.name;
-            if !self.activities.contains(name) {
-                let nearest = self.nearest_activities(name);
-                tracing::warn!(target: "duroxide::runtime", instance = %key, "activity `{name}` is not registered here and waits for a node that has it; {nearest}");
-            }
-        }
-        for start in &commit.starts {
-            let name = &start.name;
-            if !self.orchestrations.contains_key(name) {
-                let nearest = self.nearest_orchestrations(name);
-                tracing::warn!(target: "duroxide::runtime", instance = %key, "orchestration `{name}` is not registered here and waits for a node that has it; {nearest}");
             }
         }
     }

@@ -16,8 +16,8 @@ use crate::running::HeldActivity;
 use crate::workers::{self, Finished};
 use duroxide_core::{Commit, CompatFlags, Failure, FailureKind, TimeMs};
 use duroxide_provider::{
-    ActivityFilter, Held, LeaseActivities, LeaseId, LeaseOrchestrations, LeasedInstance,
-    OrchestrationFilter, ProviderError, SessionLimits, TagFilter, UnclaimedNames,
+    ActivityFilter, Held, InstanceKey, LeaseActivities, LeaseId, LeaseOrchestrations,
+    LeasedInstance, OrchestrationFilter, ProviderError, SessionLimits, TagFilter, UnclaimedNames,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,18 +52,21 @@ pub(crate) struct Stranded {
 }
 
 impl Stranded {
-    /// A turn asked for names that this node does not have, and that was said.
-    pub(crate) fn said(&self, registry: &Registry, commit: &Commit) {
-        for new in &commit.activities {
-            if !registry.activities.contains(&new.name) {
-                self.is_news(&Unknown::Activity { name: new.name.clone() });
-            }
-        }
-        for start in &commit.starts {
+    /// Warn at once when a turn asked for a name that this node does not have: another may,
+    /// and then it is no news the next time; but it may be a typing error.
+    pub(crate) fn scheduled(&self, registry: &Registry, key: &InstanceKey, commit: &Commit) {
+        let activities =
+            commit.activities.iter().filter(|new| !registry.activities.contains(&new.name));
+        let activities = activities.map(|new| Unknown::Activity { name: new.name.clone() });
+        let starts =
+            commit.starts.iter().filter(|start| !registry.orchestrations.contains_key(&start.name));
+        let starts = starts.map(|start| {
             let (name, version) = (start.name.clone(), start.version.clone());
-            if !registry.orchestrations.contains_key(&name) {
-                self.is_news(&Unknown::Orchestration { name, version });
-            }
+            Unknown::Orchestration { name, version }
+        });
+        for unknown in activities.chain(starts).filter(|unknown| self.is_news(unknown)) {
+            let said = told(registry, &unknown);
+            tracing::warn!(target: "duroxide::runtime", instance = %key, "{said}");
         }
     }
 
@@ -128,7 +131,8 @@ impl Looking {
             if age < GRACE {
                 again = Some(GRACE);
             } else if self.node.stranded.is_news(&name) {
-                warn(&self.node, &name, age);
+                let said = told(&self.node.registry, &name);
+                tracing::warn!(target: "duroxide::runtime", waited = ?age, "{said}");
             }
             let Some(timeout) = self.timeout else { continue };
             let left = timeout.saturating_sub(age.min(now.saturating_sub(begun)));
@@ -162,17 +166,18 @@ fn unknown(registry: &Registry, found: UnclaimedNames) -> BTreeMap<Unknown, Dura
     orchestrations.chain(activities).collect()
 }
 
-fn warn(node: &Node, unknown: &Unknown, age: Duration) {
+/// That the name is not there, and which are.
+fn told(registry: &Registry, unknown: &Unknown) -> String {
     let (what, nearest) = match unknown {
         Unknown::Orchestration { name, version } => {
             let shown = format!("orchestration `{}`", versioned(name, version.as_deref()));
-            (shown, node.registry.nearest_orchestrations(name))
+            (shown, registry.nearest_orchestrations(name))
         }
         Unknown::Activity { name } => {
-            (format!("activity `{name}`"), node.registry.nearest_activities(name))
+            (format!("activity `{name}`"), registry.nearest_activities(name))
         }
     };
-    tracing::warn!(target: "duroxide::runtime", waited = ?age, "{what} is not registered here and waits for a node that has it; {nearest}");
+    format!("{what} is not registered here and waits for a node that has it; {nearest}")
 }
 
 fn versioned(name: &str, version: Option<&str>) -> String {
@@ -275,8 +280,8 @@ async fn fail_activities(
     for activity in leased.activities {
         let held = HeldActivity { activity: activity.activity, lease };
         let waited = leased.store_now.0.saturating_sub(activity.ready_at.0);
-        // A younger one of the same name, or one that somebody did begin.
-        if Duration::from_millis(waited) < timeout || activity.attempt > 1 {
+        // A younger one of the same name. (Of one that died nobody held any for so long.)
+        if Duration::from_millis(waited) < timeout {
             innocent.push(held);
             continue;
         }

@@ -111,7 +111,7 @@ async fn a_misspelt_activity_of_a_dead_process_is_warned_of_once_and_fails() {
         client.start(id, "Misspelt", common::json(())).await.unwrap();
     }
     world.until("scheduled", || node.metrics().commits == 2).await;
-    assert_eq!(log.count(&["activity `Gret`", "is not registered here"]), 2, "at once, each");
+    assert_eq!(log.count(&["activity `Gret`", "is not registered here"]), 1, "at once, and once");
     drop(node);
     first.close().await.unwrap();
 
@@ -228,13 +228,41 @@ fn session_code() -> RegistryBuilder {
 }
 
 #[tokio::test]
+async fn an_attempt_that_died_with_the_last_process_that_had_its_name_fails() {
+    let world = World::new().await;
+    let file = StoreFile::new("died");
+    let first = file.open(&world, "rwc").await;
+    let world = World { store: Arc::clone(&first) as Arc<dyn Store>, ..world };
+    let client = Client::new(world.env.clone(), Arc::clone(&world.store));
+    let for_ever = |_: ActivityContext, (): ()| std::future::pending::<Result<String, String>>();
+    let with = code().register_activity("Gret", for_ever).build().unwrap();
+    let node = world.node(with, RuntimeOptions::default());
+    client.start("left", "Misspelt", common::json(())).await.unwrap();
+    world.until("begun", || node.metrics().commits == 1).await;
+    drop(node);
+    first.close().await.unwrap();
+
+    let (log, _guard) = Log::begin();
+    let second = file.open(&world, "rw").await;
+    let world = World { store: second as Arc<dyn Store>, ..world };
+    let client = Client::new(world.env.clone(), Arc::clone(&world.store));
+    let _node = world.node(code().build().unwrap(), giving_up_after(Duration::from_secs(2)));
+    let error = client.wait_for_output("left", common::PATIENCE).await.unwrap_err().to_string();
+    assert!(error.contains("`Gret`") && error.contains("`Greet`"), "{error}");
+    assert_eq!(log.count(&["activity `Gret` is not registered here", "`Greet`"]), 1);
+}
+
+#[tokio::test]
 async fn work_that_waits_for_room_for_its_session_does_not_fail() {
     let world = World::new().await;
     // Room for one session, which rests.
     let with = Registry::builder().register_activity("Load", greet);
     let with = with.register_activity("Gret", greet).build().unwrap();
-    let one =
-        RuntimeOptions { max_sessions: 1, orchestration_concurrency: 0, ..RuntimeOptions::default() };
+    let one = RuntimeOptions {
+        max_sessions: 1,
+        orchestration_concurrency: 0,
+        ..RuntimeOptions::default()
+    };
     let full = world.node(with.clone(), one);
     let without = session_code().build().unwrap();
     let _node = world.node(without, giving_up_after(Duration::from_millis(100)));

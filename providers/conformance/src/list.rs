@@ -461,6 +461,7 @@ macro_rules! __for_each_check {
                 names_of_queued_activities_are_told_with_their_oldest
                 a_name_of_which_one_is_held_is_left_out
                 what_may_wait_for_its_turn_is_left_out
+                a_lost_attempt_is_told_since_its_lease_ran_out
                 what_one_node_passed_over_may_come_to_another
                 what_may_wait_for_room_for_its_session_is_left_out
                 a_leased_activity_says_since_when_it_could_be

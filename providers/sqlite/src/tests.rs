@@ -144,7 +144,8 @@ fn empty_store() -> rusqlite::Connection {
     sql
 }
 
-/// A store as the first build that had one left it, with a waiting instance.
+/// A store as the first build that had one left it: with a waiting instance, an activity that
+/// nobody holds, one that somebody did, and a session.
 fn store_of_schema_1(path: &std::path::Path) {
     let sql = rusqlite::Connection::open(path).unwrap();
     sql.execute_batch(crate::store::schema::MIGRATIONS[0]).unwrap();
@@ -152,7 +153,12 @@ fn store_of_schema_1(path: &std::path::Path) {
         "PRAGMA application_id = 0x44555258;
          INSERT INTO instances (incarnation, ns, id, name, root, created_at, updated_at)
            VALUES (1, '', 'a', 'Flow', 1, 1, 1);
-         INSERT INTO executions (incarnation, execution, started_at) VALUES (1, 1, 1);",
+         INSERT INTO executions (incarnation, execution, started_at) VALUES (1, 1, 1);
+         INSERT INTO activities (incarnation, execution, event, ns, name, session, encoding, input,
+             seq, attempt, visible_at, lease, lease_until, owner)
+           VALUES (1, 1, 2, '', 'Queued', 's', 0, x'31', 1, 0, 1, NULL, 0, NULL),
+                  (1, 1, 3, '', 'Lost', NULL, 0, x'31', 2, 1, 1, x'07', 1, 1);
+         INSERT INTO sessions VALUES ('', 'full', 'n', 1, 1, 1, 9000000000000000);",
     )
     .unwrap();
 }
@@ -170,7 +176,10 @@ async fn an_older_store_becomes_a_present_one_unless_it_is_only_to_be_read() {
     assert!(error.to_string().contains("schema version 1"), "{error}");
     let store = open("rw").await.unwrap();
     let info = store.instance(duroxide_provider::InstanceKey::new("a")).await.unwrap().unwrap();
-    assert_eq!((info.name.as_str(), info.waiting, info.unclaimed), ("Flow", None, None));
+    assert_eq!((info.name.as_str(), info.waiting), ("Flow", None));
+    let found = store.unclaimed().await.unwrap().activities;
+    let found: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(found, ["Lost", "Queued"], "of sessions from before nobody waits for room");
     let reader = open("ro").await.unwrap();
     assert_eq!(reader.metrics().await.unwrap().instances, 1);
     let versions = "SELECT schema_version, min_reader_version FROM store";

@@ -58,7 +58,7 @@ impl Execution {
     pub fn kv_set(&mut self, key: &str, value: &str) -> Result<(), Refused> {
         let limits = &self.limits;
         within("the key of setValue", key.len(), limits.kv_key_bytes)?;
-        within(&format!("the value of key `{key}`"), value.len(), limits.kv_value_bytes)?;
+        within(&format!("the value of setValue(`{key}`)"), value.len(), limits.kv_value_bytes)?;
         if !self.kv.0.contains_key(key) && self.kv.0.len() >= limits.kv_keys {
             return Err(limit(format!(
                 "setValue(`{key}`): an instance holds at most {} keys",

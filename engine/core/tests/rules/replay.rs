@@ -59,6 +59,23 @@ fn rule_03_an_early_end_and_an_extra_command_are_seen_in_replay() {
 }
 
 #[test]
+fn rule_03_a_report_holds_the_failure_that_the_code_ended_with_and_no_stack_of_it() {
+    let mut bench = Bench::new();
+    bench.turn(vec![(1, start())], &mut awaits(activity("a")));
+    let failure = Failure {
+        details: Some(Box::new(FailureDetails { stack: Some("at /a/path".into()), worker: None })),
+        ..Failure::application("no such order")
+    };
+    let mut code = |execution: &mut Execution, _: Activation| {
+        let _ = execution.end(Ending::Threw(failure.clone()));
+    };
+    let commit = bench.cold().turn(vec![], &mut code).commit;
+    let Some(End::Failed { failure }) = commit.end else { panic!("{commit:?}") };
+    assert!(failure.message.contains("\"no such order\""), "{failure}");
+    assert!(!failure.message.contains("/a/path"), "{failure}");
+}
+
+#[test]
 fn rule_03_after_a_split_replay_goes_live_in_the_middle_of_the_activation() {
     let mut opening = opening(vec![]);
     opening.limits.turn_events = 2;

@@ -25,8 +25,7 @@ impl Driver {
         self.observe(&mut sent);
         let commit = &sent.request.turn;
         self.node.metrics.committed(commit);
-        self.node.registry.warn_unregistered(&self.key, commit);
-        self.node.stranded.said(&self.node.registry, commit);
+        self.node.stranded.scheduled(&self.node.registry, &self.key, commit);
         self.take_away_cancelled(commit);
         self.forget_dealt_with(commit);
         match &commit.end {

@@ -67,7 +67,7 @@ impl Driver {
             self.abandon(None, Duration::ZERO).await;
             return Flow::End;
         };
-        tracing::warn!(target: "duroxide::runtime", instance = %self.key, ?verdict, "ended by the engine");
+        self.say(&verdict);
         self.evict();
         let mut kinds = Vec::new();
         let mut resolved = None;
@@ -91,6 +91,18 @@ impl Driver {
         let given = std::mem::take(&mut self.todo.results);
         let outcome = Box::new(outcome);
         self.commit(Ran { outcome, fingerprint: None, resolved, given, cold: true, handled }).await
+    }
+
+    fn say(&self, verdict: &Verdict) {
+        let instance = &self.key;
+        match verdict {
+            Verdict::Failed(failure) => {
+                tracing::warn!(target: "duroxide::runtime", %instance, code = failure.kind.as_str(), "failed by the engine: {failure}");
+            }
+            Verdict::Terminated(reason) => {
+                tracing::info!(target: "duroxide::runtime", %instance, "terminated: {reason}");
+            }
+        }
     }
 
     fn ending_commit(

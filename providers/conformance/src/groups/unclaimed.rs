@@ -215,6 +215,20 @@ pub(crate) async fn what_may_wait_for_its_turn_is_left_out(fx: &Fixture) -> Chec
     Ok(())
 }
 
+pub(crate) async fn a_lost_attempt_is_told_since_its_lease_ran_out(fx: &Fixture) -> CheckResult {
+    fx.with_activity("a").await?;
+    fx.node("w").lease_ms(40).task().await?;
+    let begun = fx.store().unclaimed().await?;
+    expect_eq!("while it is held", begun.activities.len(), 0);
+    fx.advance(60).await;
+    let found = fx.store().unclaimed().await?.activities;
+    expect_eq!("afterwards", names(&found), ["Greet"]);
+    ensure!(found[0].since >= begun.store_now, "not since it was scheduled: {found:?}");
+    fx.node("w").task().await?;
+    expect_eq!("when it was taken over", activity_names(fx).await?.len(), 0);
+    Ok(())
+}
+
 pub(crate) async fn what_one_node_passed_over_may_come_to_another(fx: &Fixture) -> CheckResult {
     fx.with_activity("a").await?;
     let busy = fx.node("w1").task().await?;

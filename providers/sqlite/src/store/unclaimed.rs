@@ -119,7 +119,7 @@ impl HeldNames {
 fn activities(sql: &Connection, now: TimeMs) -> Result<Vec<UnclaimedName>> {
     let held = HeldNames::read(sql, now)?;
     let no_room = sessions::is_some_node_full(sql, now)?;
-    let mut names = Vec::new();
+    let mut oldest = BTreeMap::new();
     let mut after = String::new();
     for _ in 0..NAMES {
         let next = sql.one(
@@ -130,11 +130,28 @@ fn activities(sql: &Connection, now: TimeMs) -> Result<Vec<UnclaimedName>> {
         let Some(name) = next else { break };
         let since = oldest_of(sql, &name, now, no_room)?;
         after.clone_from(&name);
-        if let Some(since) = since.filter(|since| !held.may_come_to(&name, *since)) {
-            names.push(UnclaimedName { name, version: None, since: TimeMs(since) });
+        if let Some(since) = since {
+            oldest.insert(name, since);
         }
     }
-    Ok(names)
+    for (name, since) in lost(sql, now, no_room)? {
+        oldest.entry(name).and_modify(|first| *first = since.min(*first)).or_insert(since);
+    }
+    oldest.retain(|name, since| !held.may_come_to(name, *since));
+    let named = |(name, since)| UnclaimedName { name, version: None, since: TimeMs(since) };
+    Ok(oldest.into_iter().map(named).collect())
+}
+
+/// Attempts that died, and that nobody has taken over: few, whatever waits.
+fn lost(sql: &Connection, now: TimeMs, no_room: bool) -> Result<Vec<(String, u64)>> {
+    sql.all(
+        "SELECT a.name, max(a.visible_at, a.lease_until)
+         FROM activities AS a INDEXED BY activities_leased JOIN instances AS i USING (incarnation)
+         WHERE a.lease IS NOT NULL AND a.lease_until <= ?1 AND i.quarantine IS NULL
+           AND NOT (?2 AND a.session IS NOT NULL)",
+        (now.0, no_room),
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// Since when the oldest of this name waits, but for what waits for room for its session.
