@@ -1,5 +1,5 @@
-//! `cargo xtask lint`: formatting, clippy with the Env bans, the TypeScript compiler, the type
-//! tests on every supported TypeScript, and what publint and attw say of the package.
+//! `cargo xtask lint`: formatting, clippy with the Env bans, the TypeScript compiler, and what
+//! publint and attw say of the package. Not here: the type tests, which are among the Node tests.
 
 use crate::node;
 use crate::runner::{Failure, Runner};

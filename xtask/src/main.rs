@@ -19,12 +19,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask demo          build the package, run the guide's minimal example, then kill -9 it
 cargo xtask test [--cases N]
-                          everything: tidy, lint, determinism, Rust tests, simulation, Node tests,
-                          the API reference, package tests on each Node, examples;
+                          everything: tidy, lint, determinism, Rust tests, simulation, Node tests
+                          and type tests, the API reference, package tests on each Node, examples;
                           N random programs for each property of the core (2000)
 cargo xtask properties [--cases N]
                           the properties of the core alone, with what was generated
-cargo xtask lint          formatting, clippy, TypeScript, type tests, publint, attw
+cargo xtask lint          formatting, clippy, TypeScript, publint, attw
 cargo xtask examples      the JavaScript examples, with what they print
 cargo xtask docs          writes the API reference anew, from the types
 cargo xtask tidy          the arrows between crates, file sizes, forbidden words

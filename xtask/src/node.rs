@@ -39,11 +39,10 @@ pub(crate) fn lint(runner: &mut Runner) -> Result<(), Failure> {
     install(runner)?;
     let dir = package_dir(runner);
     runner.run("TypeScript", npm(&dir, &["run", "build:ts"]))?;
-    runner.run("types on every TypeScript", npm(&dir, &["run", "check:types"]))?;
     runner.run("publint and attw", npm(&dir, &["run", "check:package"]))
 }
 
-/// The package's tests, those of the guide and the documentation among them.
+/// The package's tests, those of the types, the guide and the documentation among them.
 pub(crate) fn test(runner: &mut Runner) -> Result<(), Failure> {
     let dir = package_dir(runner);
     runner.run_tests("Node tests", npm(&dir, &["test"]))

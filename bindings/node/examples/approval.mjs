@@ -9,24 +9,25 @@ import { Client, Runtime, SqliteProvider, defineActivity, defineOrchestration } 
 const HOUR = 3_600_000;
 const CHAIN = ['team lead', 'director'];
 
-const sent = new Set();
-const ask = defineActivity('Ask', async (ctx, { who, what }) => {
-  // A mail with this id is sent once, however often the activity runs.
-  const mailId = `${ctx.instanceId}/${ctx.activityId}`;
-  if (!sent.has(mailId)) console.log(`  mail to the ${who}: may we buy ${what}?`);
-  sent.add(mailId);
-});
-const buy = defineActivity('Buy', async (ctx, what) => console.log(`  bought: ${what}`));
+// Mail and shop: a key that was seen before changes nothing, because activities run at least once.
+const seen = new Set();
+function once(key, what) {
+  if (!seen.has(key)) console.log(`  ${what}`);
+  seen.add(key);
+}
+
+const ask = defineActivity('Ask', async (ctx, { key, who, what }) => once(key, `mail to the ${who}: may we buy ${what}?`));
+const buy = defineActivity('Buy', async (ctx, { key, what }) => once(key, `bought: ${what}`));
 
 const approval = defineOrchestration('Approval', function* (ctx, { what, patienceMs }) {
   for (const [level, who] of CHAIN.entries()) {
-    yield* ctx.scheduleActivity(ask, { who, what });
+    yield* ctx.scheduleActivity(ask, { key: `${ctx.instanceId}/ask ${level}`, who, what });
     ctx.setCustomStatus(who); // who is asked now
     // The loser of a race is cancelled: a wait that lost takes no event.
     const { index, value } = yield* ctx.race(ctx.waitForEvent('decision'), ctx.scheduleTimer(patienceMs[level]));
     if (index === 1) continue;
     if (!value.approved) return { approved: false, by: who, why: value.why };
-    yield* ctx.scheduleActivity(buy, what);
+    yield* ctx.scheduleActivity(buy, { key: `${ctx.instanceId}/buy`, what });
     return { approved: true, by: who };
   }
   return { approved: false, by: 'nobody', why: 'no answer in time' };

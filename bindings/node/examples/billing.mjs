@@ -1,6 +1,6 @@
 // A subscription: a trial, then a charge each period, one execution each. The customer changes
 // plans and cancels through a queue; a card that fails is tried again, then the subscription
-// ends. node billing.mjs [FILE]
+// ends. node billing.mjs
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ const DUNNING = { maxAttempts: 3, backoff: { initialMs: 5, maxMs: 20, factor: 2 
 // What a customer does after a payment, by the number of the period.
 const wishes = { 'sub-ada/1': { plan: 'plus' }, 'sub-ada/2': { cancel: true } };
 
-// The payment service: a key that was charged already is not charged again.
+// The payment service remembers keys: one that was charged already is not charged again.
 const charges = new Map();
 const charge = defineActivity('Charge', async (ctx, { key, customer, amount }) => {
   if (key === 'sub-bob/2') throw new Error('card expired');
@@ -22,7 +22,12 @@ const charge = defineActivity('Charge', async (ctx, { key, customer, amount }) =
   charges.set(key, amount);
   if (wishes[key]) await ctx.getClient().enqueueEvent(ctx.instanceId, 'wishes', wishes[key]);
 });
-const mail = defineActivity('Mail', async (ctx, { to, text }) => console.log(`  mail to ${to}: ${text}`));
+// So does the mail service.
+const mails = new Set();
+const mail = defineActivity('Mail', async (ctx, { key, to, text }) => {
+  if (!mails.has(key)) console.log(`  mail to ${to}: ${text}`);
+  mails.add(key);
+});
 
 /** What the customer asked for before the period ended, or null. */
 function* wishOf(ctx, ms) {
@@ -37,7 +42,7 @@ const subscription = defineOrchestration('Subscription', function* (ctx, { custo
       yield* ctx.scheduleActivityWithRetry(charge, bill, DUNNING);
       paid += PRICES[plan];
     } catch (error) {
-      yield* ctx.scheduleActivity(mail, { to: customer, text: `suspended: ${error.message}` });
+      yield* ctx.scheduleActivity(mail, { key: `${ctx.instanceId}/end`, to: customer, text: `suspended: ${error.message}` });
       return { ended: 'suspended', paid };
     }
   }
@@ -46,7 +51,7 @@ const subscription = defineOrchestration('Subscription', function* (ctx, { custo
   for (let left = PERIOD_MS; left > 0; left = end - (yield* ctx.utcNow())) {
     const wish = yield* wishOf(ctx, left);
     if (wish?.cancel) {
-      yield* ctx.scheduleActivity(mail, { to: customer, text: 'sorry to see you go' });
+      yield* ctx.scheduleActivity(mail, { key: `${ctx.instanceId}/end`, to: customer, text: 'sorry to see you go' });
       return { ended: 'cancelled', paid };
     }
     if (wish?.plan) plan = wish.plan; // from the next period on
@@ -55,7 +60,7 @@ const subscription = defineOrchestration('Subscription', function* (ctx, { custo
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'duroxide-'));
-const provider = await SqliteProvider.open(process.argv[2] ?? join(folder, 'billing.db'));
+const provider = await SqliteProvider.open(join(folder, 'billing.db'));
 const runtime = new Runtime(provider, { logLevel: 'error' });
 runtime.registerActivity(charge);
 runtime.registerActivity(mail);

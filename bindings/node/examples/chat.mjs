@@ -1,5 +1,5 @@
 // A conversation: messages come through a queue, replies are shown as the custom status, and
-// each turn is an execution of its own. node chat.mjs [FILE]
+// each turn is an execution of its own. node chat.mjs
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ const chat = defineOrchestration('Chat', function* (ctx, memory) {
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'duroxide-'));
-const provider = await SqliteProvider.open(process.argv[2] ?? join(folder, 'chat.db'));
+const provider = await SqliteProvider.open(join(folder, 'chat.db'));
 const runtime = new Runtime(provider, { logLevel: 'error' });
 runtime.registerActivity(generate);
 runtime.registerOrchestration(chat);

@@ -1,5 +1,5 @@
 // A fan-out import: the pages of a source are loaded a few at a time, each with retries; a page
-// that cannot be loaded is reported and stops nothing. node import.mjs [FILE]
+// that cannot be loaded is reported and stops nothing. node import.mjs
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,7 +50,7 @@ const importAll = defineOrchestration('Import', function* (ctx, source) {
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'duroxide-'));
-const provider = await SqliteProvider.open(process.argv[2] ?? join(folder, 'import.db'));
+const provider = await SqliteProvider.open(join(folder, 'import.db'));
 const runtime = new Runtime(provider, { logLevel: 'error', workerConcurrency: 16 });
 runtime.registerActivity(listPages);
 runtime.registerActivity(loadPage);

@@ -16,12 +16,17 @@ const check = defineActivity('CheckHealth', async (ctx, { service, round }) => {
   const health = HEALTH[round] ?? 'up';
   if (health === 'down') throw new Error(`${service} does not answer`);
 });
-const page = defineActivity('Page', async (ctx, text) => console.log(`  pager: ${text}`));
+// The pager drops an alarm whose key it has seen: activities run at least once.
+const paged = new Set();
+const page = defineActivity('Page', async (ctx, { key, text }) => {
+  if (!paged.has(key)) console.log(`  pager: ${text}`);
+  paged.add(key);
+});
 
 const incident = defineOrchestration('Incident', function* (ctx, { service, because }) {
-  yield* ctx.scheduleActivity(page, `incident: ${because}`);
+  yield* ctx.scheduleActivity(page, { key: `${ctx.instanceId}/open`, text: `incident: ${because}` });
   yield* ctx.waitForEvent('recovered');
-  yield* ctx.scheduleActivity(page, `closed: ${service} is back`);
+  yield* ctx.scheduleActivity(page, { key: `${ctx.instanceId}/closed`, text: `closed: ${service} is back` });
   return 'closed';
 });
 const resolve = defineActivity('Resolve', async (ctx, id) => ctx.getClient().raiseEvent(id, 'recovered'));

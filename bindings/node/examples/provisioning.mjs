@@ -1,5 +1,5 @@
 // Provisioning with polling: ask the cloud for a machine, ask again until it is ready, within a
-// deadline. Whatever goes wrong, nothing that costs money is left. node provisioning.mjs [FILE]
+// deadline. Whatever goes wrong, nothing that costs money is left. node provisioning.mjs
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ const create = defineActivity('CreateMachine', async (ctx, { name, size }) => {
 });
 const describe = defineActivity('DescribeMachine', async (ctx, name) => {
   const machine = machines.get(name);
+  if (machine === undefined) return { state: 'gone' }; // removed while this was on its way
   machine.polls += 1;
   return machine.size === 'small' && machine.polls >= 3 ? { state: 'ready', address: `10.0.0.${machine.polls}` } : { state: 'starting' };
 });
@@ -48,7 +49,7 @@ const provision = defineOrchestration('Provision', function* (ctx, { size, deadl
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'duroxide-'));
-const provider = await SqliteProvider.open(process.argv[2] ?? join(folder, 'provisioning.db'));
+const provider = await SqliteProvider.open(join(folder, 'provisioning.db'));
 const runtime = new Runtime(provider, { logLevel: 'error' });
 for (const activity of [create, describe, remove]) runtime.registerActivity(activity);
 for (const orchestration of [provision, untilReady]) runtime.registerOrchestration(orchestration);

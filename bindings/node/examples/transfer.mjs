@@ -1,6 +1,6 @@
 // A bank transfer between two ledgers: debit, credit, and back again if the credit is refused.
 // An answer that got lost makes an activity run twice; the money moves once.
-// node transfer.mjs [FILE]
+// node transfer.mjs
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,7 +50,7 @@ const transfer = defineOrchestration('Transfer', function* (ctx, { from, to, amo
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'duroxide-'));
-const provider = await SqliteProvider.open(process.argv[2] ?? join(folder, 'transfer.db'));
+const provider = await SqliteProvider.open(join(folder, 'transfer.db'));
 const runtime = new Runtime(provider, { logLevel: 'error' });
 runtime.registerActivity(enter);
 runtime.registerOrchestration(transfer);

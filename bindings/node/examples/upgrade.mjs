@@ -1,6 +1,6 @@
 // A rolling upgrade of a cluster: one node after the other is drained, upgraded and watched
 // until it is healthy. If one is not, those that were upgraded go back, last first.
-// node upgrade.mjs [FILE]
+// node upgrade.mjs
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ const upgrade = defineOrchestration('Upgrade', function* (ctx, { nodes, version 
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'duroxide-'));
-const provider = await SqliteProvider.open(process.argv[2] ?? join(folder, 'upgrade.db'));
+const provider = await SqliteProvider.open(join(folder, 'upgrade.db'));
 const runtime = new Runtime(provider, { logLevel: 'error' });
 for (const activity of [drain, undrain, install, versionOf, probe]) runtime.registerActivity(activity);
 for (const orchestration of [upgrade, upgradeNode]) runtime.registerOrchestration(orchestration);

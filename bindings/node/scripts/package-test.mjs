@@ -2,7 +2,8 @@
 // runs the guide's minimal example in every form on every supported Node: node scripts/package-test.mjs
 // Needs a build (`npm run build`), and the registry once, for the other Nodes.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -18,7 +19,7 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), 'duroxide-package-')));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 mkdirSync(join(folder, 'tarballs'));
-const packages = pack(await stage(join(folder, 'staged')), join(folder, 'tarballs'));
+const packages = pack(await stage(join(folder, 'staged'), { addons: stripped() }), join(folder, 'tarballs'));
 const [main, native] = packages;
 const tarballs = packages.map(({ file }) => file);
 const npm = await npmWithoutNetwork(folder);
@@ -26,13 +27,34 @@ const app = join(folder, 'app');
 // What Node itself adds when a module re-exports a CommonJS one.
 const NODES_OWN = ['default', 'module.exports', '__esModule'];
 
-test('the main package holds the compiled code and its types, nothing else', (t) => {
+/** The checkout's addons in a folder, without what a debugger reads: packing that takes longer than all else. */
+function stripped() {
+  const addons = join(folder, 'addons');
+  mkdirSync(addons);
+  for (const name of readdirSync(root).filter((name) => name.endsWith('.node'))) {
+    cpSync(join(root, name), join(addons, name));
+    spawnSync('strip', ['--strip-debug', join(addons, name)]); // Where there is no such program, it stays as it is.
+  }
+  return addons;
+}
+
+test('the main package holds the compiled code, its types and the documentation, nothing else', (t) => {
   t.diagnostic(`${main.files.length} files, ${(main.size / 1024).toFixed(0)} KiB packed`);
   const rest = main.files.filter((path) => !/^dist\/[\w/-]+(\.d)?\.(js|mjs|ts|mts)$/.test(path));
-  assert.deepEqual(rest.sort(), ['LICENSE', 'README.md', 'package.json']);
+  assert.deepEqual(rest.filter((path) => !/^docs\/[\w/-]+\.md$/.test(path)).sort(), ['LICENSE', 'README.md', 'llms.txt', 'package.json']);
   const source = main.files.filter((path) => /(?<!\.d)\.m?ts$/.test(path));
   assert.deepEqual(source, [], 'source in the package');
   assert.ok(main.size < LARGEST_MAIN, `${main.size} bytes`);
+});
+
+test('every link of the package\'s documentation leads to a file of the package', () => {
+  const links = main.files.filter((path) => /\.(md|txt)$/.test(path)).flatMap((path) => {
+    const text = readFileSync(join(folder, 'staged/duroxide', path), 'utf8').replace(/^```[^]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
+    const targets = [...text.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, target]) => target).filter((target) => !/^[a-z]+:/.test(target));
+    return targets.map((target) => ({ path, target, to: join(path, '..', target).replaceAll('\\', '/') }));
+  });
+  assert.ok(links.length > 100);
+  assert.deepEqual(links.filter(({ to }) => !main.files.includes(to)), []);
 });
 
 test('nothing in the package points outside of it, or shows what is internal', () => {
@@ -92,15 +114,24 @@ for (const major of MAJORS) {
         const cjs = createRequire(import.meta.url)(${id});
         const names = Object.keys(esm).filter((name) => !${JSON.stringify(NODES_OWN)}.includes(name));
         const same = names.every((name) => esm[name] === cjs[name]);
-        console.log(JSON.stringify({ same, esm: names.sort(), cjs: Object.keys(cjs).sort() }));`;
+        console.log(JSON.stringify({ same, esm: names.sort(), cjs: Object.keys(cjs).sort(), version: process.version }));`;
       const { stdout, stderr } = run(nodeOf(major), ['--input-type=module', '--eval', code], app);
       assert.equal(stderr, '');
-      const { same, esm, cjs } = JSON.parse(stdout);
+      const { same, esm, cjs, version } = JSON.parse(stdout);
+      assert.ok(version.startsWith(`v${major}.`), version);
       assert.ok(same && esm.length > 0, `${entry}: ${esm}`);
       assert.deepEqual(esm, cjs, entry);
     }
   });
 }
+
+test('what is inside of the package cannot be imported', () => {
+  for (const id of ['duroxide/dist/index.js', 'duroxide/dist/native.js', 'duroxide/native']) {
+    for (const load of [`require('${id}')`, `import('${id}')`]) {
+      assert.match(run(process.execPath, ['-e', load], app).stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/, load);
+    }
+  }
+});
 
 for (const major of MAJORS.filter((major) => !process.versions.node.startsWith(`${major}.`))) {
   test(`the package's quick tests pass on Node ${major}`, (t) => {

@@ -1,9 +1,9 @@
-// Makes the packages that npm publishes: `duroxide`, which holds JavaScript and types, and
+// Makes the packages that npm publishes: `duroxide`, which holds JavaScript, types and documentation, and
 // one `duroxide-<target>` for each native addon at hand. They are staged in a folder of their
 // own and packed there; the checkout's package.json, whose optional dependencies nobody has
 // published yet while one works on it, is never touched. Not here: compiling anything.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NapiCli, parseTriple } from '@napi-rs/cli';
@@ -42,7 +42,7 @@ export async function stage(folder, { addons = root } = {}) {
   mkdirSync(main, { recursive: true });
   await createNativePackages(folder);
   cpSync(join(root, 'dist'), join(main, 'dist'), { recursive: true, filter: hasSource });
-  cpSync(join(root, 'README.md'), join(main, 'README.md'));
+  stageDocumentation(main);
   cpSync(LICENSE, join(main, 'LICENSE'));
   writeJson(join(main, 'package.json'), publishedManifest());
   const folders = [main];
@@ -72,6 +72,18 @@ export function pack(folders, into) {
 export function npm(args, options) {
   // npm is a batch file on Windows, which only a shell runs.
   return execFileSync('npm', args, { encoding: 'utf8', maxBuffer: 1 << 26, shell: process.platform === 'win32', ...options });
+}
+
+/** README, docs/ and llms.txt; they link to each other, and to nothing that only a checkout has. */
+function stageDocumentation(main) {
+  cpSync(join(repository, 'docs'), join(main, 'docs'), { recursive: true });
+  cpSync(join(repository, 'llms.txt'), join(main, 'llms.txt'));
+  const readme = readFileSync(join(root, 'README.md'), 'utf8').replace(/^## Building it from source\n[^]*?(?=^## |$(?![^]))/m, '');
+  writeFileSync(join(main, 'README.md'), readme.replaceAll('](../../docs/', '](docs/'));
+  for (const page of readdirSync(join(main, 'docs')).filter((name) => name.endsWith('.md'))) {
+    const path = join(main, 'docs', page);
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/\[([^\]]*)\]\(\.\.\/(?!llms\.txt)[^)]*\)/g, '$1'));
+  }
 }
 
 /** Whether something in dist/ is a folder or compiled from what is in ts/: tsc leaves behind what is not. */

@@ -1,5 +1,5 @@
-// Runs every test file; more arguments go to node. Not here: the types (check-types.mjs), and
-// what is published (package-test.mjs).
+// Runs every test file; more arguments go to node. Not here: what is published
+// (package-test.mjs).
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';

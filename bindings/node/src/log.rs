@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What the log is to be like.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct LogSettings {
     log_level: Option<String>,
@@ -29,9 +29,21 @@ struct FileSettings {
 /// The settings that hold for this process.
 static SETTINGS: OnceLock<LogSettings> = OnceLock::new();
 
+const LEVEL: &str = "info";
+const FORMAT: &str = "pretty";
+
 impl LogSettings {
+    /// Whether something that is asked for here, and not merely left out, is otherwise there.
+    fn differ_from(&self, held: &Self) -> bool {
+        let differs = |asked: &Option<String>, holds: &Option<String>, default| {
+            asked.as_deref().is_some_and(|asked| asked != holds.as_deref().unwrap_or(default))
+        };
+        differs(&self.log_level, &held.log_level, LEVEL)
+            || differs(&self.log_format, &held.log_format, FORMAT)
+    }
+
     fn filter(&self) -> EnvFilter {
-        let level = self.log_level.as_deref().unwrap_or("info");
+        let level = self.log_level.as_deref().unwrap_or(LEVEL);
         std::env::var(EnvFilter::DEFAULT_ENV)
             .ok()
             .filter(|wanted| !wanted.trim().is_empty())
@@ -68,7 +80,7 @@ pub(crate) fn set_up(wanted: &LogSettings) {
         use std::io::IsTerminal;
         // Another subscriber in this process is somebody's choice: the log goes there.
         let _ = held.install(std::io::stderr, std::io::stderr().is_terminal());
-    } else if wanted != &LogSettings::default() && wanted != held {
+    } else if wanted.differ_from(held) {
         tracing::warn!(
             target: "duroxide",
             "logLevel and logFormat of a later Runtime are ignored: the first Runtime's hold for the process"

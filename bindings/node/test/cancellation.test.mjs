@@ -6,6 +6,8 @@ import { BOUNDED, world } from './api/nodes.mjs';
 import { started } from './helpers.mjs';
 
 const PROMISED_MS = 1_000;
+/** Long enough for an attempt to begin in another process. */
+const LATE_MS = 1_500;
 
 /** One activity that only ends when it is let, or cancelled. */
 const holding = {
@@ -66,7 +68,7 @@ test('the same for a loser of a race, and for an attempt that took too long', BO
     },
     Late: function* (ctx) {
       try {
-        yield ctx.scheduleActivityWithRetry('Hold', 'late', { maxAttempts: 1, timeoutMs: 50 });
+        yield ctx.scheduleActivityWithRetry('Hold', 'late', { maxAttempts: 1, timeoutMs: LATE_MS });
       } catch (error) {
         return error.name;
       }
@@ -80,6 +82,7 @@ test('the same for a loser of a race, and for an attempt that took too long', BO
     assert.deepEqual(await client.waitForOrchestrationTyped('race'), { index: 1, value: 'won' });
   });
   await client.startOrchestration('late', 'Late');
+  await node.held('late');
   await delay(t, node, 'late', async () => {
     assert.equal(await client.waitForOrchestrationTyped('late'), 'TimeoutError');
   });

@@ -236,9 +236,13 @@ test('an orchestration that returns no iterator fails saying so', async (t) => {
       Main: () => 5,
       Thenable: () => Object.defineProperty({}, 'then', { get: () => assert.fail('read') }),
       Empty: () => ({ next: () => undefined }),
+      AsyncGenerator: () => (async function* () {})(),
+      AsyncNext: () => ({ next: async () => ({ done: true }), throw: async () => ({ done: true }) }),
     },
   });
   assert.match((await client.run('Main')).error, /must return an iterator/);
+  assert.match((await client.run('AsyncGenerator')).error, /must return an iterator/);
+  assert.match((await client.run('AsyncNext')).error, /must answer \{ done, value \}, not a Promise/);
   assert.equal((await client.run('Thenable')).error, 'read');
   assert.match((await client.run('Empty')).error, /must answer \{ done, value \}, not undefined/);
 });

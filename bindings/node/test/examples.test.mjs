@@ -45,7 +45,18 @@ test('an example whose outcome is another one fails', (t) => {
   assert.match(stderr, /AssertionError/);
 });
 
-test('an example goes on with a file that another run left', (t) => {
+for (const name of EXAMPLES.filter((each) => readFileSync(pathOf(each), 'utf8').includes('process.argv[2]'))) {
+  test(`${name} takes a file, and ends the same on one that another run left`, (t) => {
+    const file = join(folder(t), `${name}.db`);
+    for (let times = 0; times < 2; times += 1) {
+      const { status, stderr } = run(pathOf(name), [file]);
+      assert.deepEqual([status, stderr], [0, '']);
+    }
+    assert.match(readFileSync(pathOf(name), 'utf8'), new RegExp(`node ${name}\\.mjs \\[FILE\\]`));
+  });
+}
+
+test('what a run did is not done again by the next one on its file', (t) => {
   const file = join(folder(t), 'orders.db');
   const first = run(pathOf('order'), [file]);
   const second = run(pathOf('order'), [file]);

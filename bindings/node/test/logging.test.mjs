@@ -44,6 +44,24 @@ test('RUST_LOG beats the level of the Runtime', () => {
   assert.doesNotMatch(stderr, /from A/);
 });
 
+test('a later Runtime is told that its log settings do not hold only if it asks for others', () => {
+  const told = (first, later) => {
+    const { stderr } = run(`
+      const provider = await d.SqliteProvider.inMemory();
+      for (const options of ${JSON.stringify([first, later])}) {
+        const runtime = new d.Runtime(provider, options);
+        await runtime.start();
+        await runtime.shutdown();
+      }`);
+    return stderr.split('\n').filter((line) => /WARN.*of a later Runtime are ignored/.test(line)).length;
+  };
+  assert.equal(told({}, { logLevel: 'info', logFormat: 'pretty' }), 0, 'the defaults');
+  assert.equal(told({ logLevel: 'warn', logFormat: 'compact' }, { logLevel: 'warn' }), 0, 'the same level');
+  assert.equal(told({ logLevel: 'warn', logFormat: 'compact' }, {}), 0, 'nothing');
+  assert.equal(told({}, { logLevel: 'debug' }), 1, 'another level');
+  assert.equal(told({ logLevel: 'warn' }, { logLevel: 'warn', logFormat: 'compact' }), 1, 'another format');
+});
+
 test('traces carry their structured fields', () => {
   const { stderr } = run(workflow({ logLevel: 'info', logFormat: 'json' }));
   const line = stderr.split('\n').filter((text) => text.includes('from A')).map((text) => JSON.parse(text))[0];

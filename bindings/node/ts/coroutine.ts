@@ -3,7 +3,7 @@
 
 import { types } from 'node:util';
 import { Descriptor, type Ledger, type Settled } from './descriptors.js';
-import { DuroxideError } from './errors.js';
+import { DuroxideError, LimitError } from './errors.js';
 import { type Failure, encodeFailure, errorOf, failureOf } from './failures.js';
 import { type Watcher, enter, leave } from './guard.js';
 import { encode, isThenable } from './json.js';
@@ -16,6 +16,9 @@ export type OrchestrationCode = (ctx: OrchestrationContext, input: unknown) => u
 type Activation = { start: unknown } | Settled;
 type Answer = Settled | { refused: Failure } | 'pending' | 'stopped';
 type Step = { next: unknown } | { throw: unknown };
+
+/** Yields in a row that may be refused; code that catches each and goes on would never end. */
+const MOST_REFUSALS = 1_000;
 
 /** Unwinds user code that goes on after its execution is over. */
 class Stopped extends Error {
@@ -32,6 +35,7 @@ export class Coroutine implements Core {
   readonly #watcher: Watcher | undefined;
   #iterator: Iterator<unknown, unknown, unknown> | undefined;
   #awaited: Descriptor<unknown> | undefined;
+  #refusals = 0;
   #running = false;
   #stopped = false;
 
@@ -148,19 +152,28 @@ export class Coroutine implements Core {
   /** Hands a yielded descriptor to the core; the next step, or undefined to suspend. */
   #yielded(value: unknown): Step | undefined {
     if (!Descriptor.is(value)) {
-      return { throw: new TypeError(`an orchestration yields descriptors of ctx, not ${kindOf(value)}`) };
+      return this.#refused(new TypeError(`an orchestration yields descriptors of ctx, not ${kindOf(value)}`));
     }
     const refusal = value.refusal(this.ledger);
-    if (refusal !== undefined) return { throw: new DuroxideError('DESCRIPTOR', refusal) };
+    if (refusal !== undefined) return this.#refused(new DuroxideError('DESCRIPTOR', refusal));
     value.use();
     const answer = JSON.parse(this.#native.await(JSON.stringify(value.tree()))) as Answer;
     if (answer === 'stopped') {
       this.#stopped = true;
       return undefined;
     }
+    if (answer !== 'pending' && 'refused' in answer) return this.#refused(value.error(answer.refused));
+    this.#refusals = 0;
     this.#awaited = value;
-    if (answer === 'pending') return undefined;
-    return this.#resume('refused' in answer ? { err: answer.refused } : answer);
+    return answer === 'pending' ? undefined : this.#resume(answer);
+  }
+
+  /** The step after a yield that is refused: the error, or none when that was one too many. */
+  #refused(error: Error): Step | undefined {
+    this.#refusals += 1;
+    if (this.#refusals <= MOST_REFUSALS) return { throw: error };
+    this.#fail(new LimitError(`more than ${MOST_REFUSALS} yields in a row were refused, the last: ${error.message}`));
+    return undefined;
   }
 
   #complete(value: unknown): void {
@@ -198,7 +211,7 @@ export class Coroutine implements Core {
 
 /** What an iterator's answer says; a hand-made iterator may answer anything. */
 function told(result: unknown): { done: boolean; value: unknown } {
-  if (typeof result !== 'object' || result === null) {
+  if (typeof result !== 'object' || result === null || isThenable(result)) {
     throw new TypeError(`the iterator of an orchestration must answer { done, value }, not ${kindOf(result)}`);
   }
   const { done, value } = result as IteratorResult<unknown, unknown>;
@@ -212,10 +225,12 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
+/** An async generator answers with promises, which nobody here could wait for. */
 function isIterator(value: unknown): value is Iterator<unknown, unknown, unknown> {
   return (
     typeof value === 'object' &&
     value !== null &&
+    !(Symbol.asyncIterator in value) &&
     typeof (value as { next?: unknown }).next === 'function'
   );
 }

@@ -80,7 +80,7 @@ export interface MetricsSnapshot {
   orchCompletions: number;
   /** Instances that failed, for whatever reason. */
   orchFailures: number;
-  /** Of these: their code failed, was cancelled or terminated, or broke a limit. */
+  /** Of these: their code failed, was cancelled, or broke a limit. A terminated instance is none of these. */
   orchApplicationErrors: number;
   /** Of these: what is stored cannot be used. */
   orchInfrastructureErrors: number;

@@ -72,6 +72,7 @@ export async function npmWithoutNetwork(folder) {
     npm_config_userconfig: join(folder, 'no-npmrc'),
     npm_config_cache: join(folder, 'npm-cache'),
     npm_config_fetch_retries: '0',
+    npm_config_loglevel: 'error', // What runs these tests may be an npm that was told to be silent.
     npm_config_audit: 'false',
     npm_config_fund: 'false',
     npm_config_update_notifier: 'false',

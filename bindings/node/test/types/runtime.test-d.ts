@@ -100,6 +100,7 @@ export async function operates() {
   await client.cancelInstance('i', 'reason');
   await client.deleteInstance('i', true);
   await client.deleteInstance('i', { force: true });
+  await client.deleteInstance('i', { force: undefined });
   await client.deleteInstanceBulk({ instanceIds: ['i'], completedBefore: 1, limit: undefined });
   await client.pruneExecutionsBulk({ limit: 1 }, { keepLast: 1 });
 }
