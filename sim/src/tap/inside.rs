@@ -14,7 +14,8 @@ use duroxide_provider::{
     Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree, LeaseActivities,
     LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations, ListFilter, MailPage,
     Page, Provider, ProviderError, PruneRule, Pruned, QueueDepths, ReadHistory, ReadMail, Release,
-    Renew, Selection, Store, Submit, Submitted, SystemMetrics, UnclaimedNames, WaitForWork, WakeSeq, WatchRequest,
+    Renew, Selection, Store, Submit, Submitted, SystemMetrics, UnclaimedNames, WaitForWork,
+    WakeSeq, WatchRequest,
 };
 use serde::Serialize;
 use std::future::{Future, pending};
