@@ -274,3 +274,26 @@ test('a cancel of an ended or unknown instance has no effect or says so', async 
   }
   assert.deepEqual(await client.getOrchestrationStatus('Main-1'), { status: 'Completed', output: 'done', customStatusVersion: 0 });
 });
+
+test('an activity that never lets go of the thread sees the cancel of an orchestration that needs that thread too', async (t) => {
+  const LONGEST_MS = 5_000;
+  let seen;
+  const { client } = await started(t, {
+    activities: {
+      Compute: (ctx) => {
+        void ctx.getClient().cancelOrchestration(ctx.instanceId, 'enough');
+        const last = Date.now() + LONGEST_MS;
+        do seen = ctx.isCancelled();
+        while (!seen && Date.now() < last);
+        if (seen) throw new Error('not what the orchestration is told');
+      },
+    },
+    orchestrations: {
+      Main: function* (ctx) {
+        yield ctx.scheduleActivity('Compute');
+      },
+    },
+  });
+  const { error } = await client.run('Main');
+  assert.deepEqual([seen, error], [true, 'canceled: enough']);
+});

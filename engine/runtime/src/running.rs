@@ -81,6 +81,15 @@ impl Running {
         self.take_away_range(first, last);
     }
 
+    /// A turn is about to take everything of an execution away: its code is told, and it stays
+    /// held until that turn is durable. The turn may need the thread on which that code runs.
+    pub(crate) fn tell_execution(&self, incarnation: Incarnation, execution: ExecutionId) {
+        let (first, last) = bounds(incarnation, execution);
+        for (_, entry) in self.held().range(span(first, last)) {
+            entry.cancelled.cancel();
+        }
+    }
+
     fn take_away_range(&self, first: ActivityKey, last: ActivityKey) {
         let range: Vec<HeldActivity> =
             self.held().range(span(first, last)).map(|(held, _)| *held).collect();
@@ -161,6 +170,16 @@ mod tests {
         assert!(ours.is_cancelled());
         assert!(!next_execution.is_cancelled() && !other_instance.is_cancelled());
         assert_eq!(running.all(), vec![held(1, 2, 2), held(2, 1, 2)]);
+    }
+
+    #[test]
+    fn what_is_only_told_is_still_held() {
+        let running = Running::default();
+        let ours = running.hold(held(1, 1, 2), true).unwrap();
+        let next_execution = running.hold(held(1, 2, 2), true).unwrap();
+        running.tell_execution(Incarnation(1), ExecutionId(1));
+        assert!(ours.is_cancelled() && !next_execution.is_cancelled());
+        assert!(running.holds(held(1, 1, 2)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::marks::MarkSeq;
 use crate::node::Node;
 use crate::residents::Place;
 use crate::workers::{Finished, complete_soon};
-use duroxide_core::{Arrival, ArrivalId, CompatFlags, MailName, Origin, TimeMs};
+use duroxide_core::{Arrival, ArrivalBody, ArrivalId, CompatFlags, MailName, Origin, TimeMs};
 use duroxide_provider::{Incarnation, InstanceKey, LeaseId, LeasedInstance, MailPage, Release};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,6 +202,12 @@ impl Driver {
             if let Origin::Inbox(id) = arrival.origin
                 && !self.dealt_with.contains(&id)
             {
+                if matches!(
+                    arrival.body,
+                    ArrivalBody::Cancel { .. } | ArrivalBody::Terminate { .. }
+                ) {
+                    self.node.running.tell_execution(self.incarnation, self.place.execution);
+                }
                 self.todo.arrivals.insert(id, arrival);
             }
         }
