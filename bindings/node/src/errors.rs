@@ -53,6 +53,7 @@ pub(crate) fn of_client(error: &ClientError) -> napi::Error {
             about("INSTANCE_EXISTS", &error.to_string(), Some(id.as_str()))
         }
         ClientError::Invalid { message } => told("INVALID", message),
+        ClientError::Limit { message } => told("LIMIT", message),
         ClientError::Timeout => told("TIMEOUT", &error.to_string()),
         ClientError::Failed { failure } => told("ORCHESTRATION_FAILED", &failure.message),
         ClientError::Store { error } => of_provider(error),

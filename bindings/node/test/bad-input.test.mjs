@@ -150,6 +150,21 @@ test('wrong arguments of a client are refused with the call’s name', async (t)
   assert.deepEqual(await client.listAllInstances(), []);
 });
 
+test('what a client may not send so large is a LimitError that names the call', async (t) => {
+  const client = new Client(await memory(t));
+  const most = 16 * 2 ** 20;
+  for (const [call, message] of [
+    [client.startOrchestration('i'.repeat(3000), 'A'), /^client\.startOrchestration: the instance id `i+…` has 3000 bytes, at most \d+ are allowed$/],
+    [client.startOrchestration('i', 'A'.repeat(300)), /^client\.startOrchestration: the orchestration name .* has 300 bytes, at most 256/],
+    [client.startOrchestrationVersioned('i', 'A', 'x'.repeat(most), '1.0.0'), /^client\.startOrchestrationVersioned: the input has \d+ bytes/],
+    [client.raiseEvent('i', 'e'.repeat(300)), /^client\.raiseEvent: the event name .* at most 256/],
+    [client.enqueueEvent('i', 'q', 'x'.repeat(most)), /^client\.enqueueEvent: the event data has \d+ bytes/],
+  ]) {
+    await assert.rejects(call, { name: 'LimitError', code: 'LIMIT', message });
+  }
+  assert.deepEqual(await client.listAllInstances(), []);
+});
+
 test('what is not in this build yet says so, naming the call', async () => {
   await assert.rejects(PostgresProvider.connect('postgresql://u:secret@h/d'), (error) => {
     return error instanceof NotSupportedError && /PostgresProvider\.connect/.test(error.message) && !/secret/.test(error.message);

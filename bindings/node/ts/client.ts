@@ -93,7 +93,7 @@ export class Client {
 
   async #start(call: string, id: string, name: string, version: string | null, input: unknown): Promise<boolean> {
     argument(call, 'the instance id', id, text);
-    return native(this.#native.start(id, name, version, encode(input, `${call}('${id}')`)));
+    return native(this.#native.start(id, name, version, encode(input, `${call}('${id}')`)), call);
   }
 
   /**
@@ -118,7 +118,7 @@ export class Client {
   async #mail(call: string, id: string, channel: 'Event' | 'Queue', name: string, data: unknown): Promise<void> {
     argument(call, 'the instance id', id, text);
     argument(call, `the ${channel.toLowerCase()} name`, name, text);
-    await native(this.#native.raise(id, channel, name, encode(data, `${call}('${id}', '${name}')`)));
+    await native(this.#native.raise(id, channel, name, encode(data, `${call}('${id}', '${name}')`)), call);
   }
 
   /**

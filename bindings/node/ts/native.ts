@@ -2,7 +2,7 @@
 // Not here: anything the user sees.
 
 import { loadAddon } from './addon.js';
-import { DuroxideError, InstanceExistsError, InstanceNotFoundError, TimeoutError } from './errors.js';
+import { DuroxideError, InstanceExistsError, InstanceNotFoundError, LimitError, TimeoutError } from './errors.js';
 
 /** A store, opened. */
 export interface NativeStore {
@@ -94,11 +94,11 @@ export interface Addon {
 export const addon = loadAddon() as Addon;
 
 /** The result of a native call, or its error as a class of ours. */
-export async function native<T>(call: Promise<T>): Promise<T> {
+export async function native<T>(answer: Promise<T>, call?: string): Promise<T> {
   try {
-    return await call;
+    return await answer;
   } catch (error) {
-    throw translated(error);
+    throw translated(error, call);
   }
 }
 
@@ -117,13 +117,14 @@ interface Told {
   instance?: string;
 }
 
-function translated(error: unknown): unknown {
+function translated(error: unknown, call?: string): unknown {
   const told = error instanceof Error ? parsed(error.message) : undefined;
   if (told === undefined) return error;
   if (told.code === 'INSTANCE_NOT_FOUND') return new InstanceNotFoundError(told.instance ?? '');
   if (told.code === 'INSTANCE_EXISTS') return new InstanceExistsError(told.instance ?? '');
   if (told.code === 'TIMEOUT') return new TimeoutError();
-  return new DuroxideError(told.code, told.message);
+  const message = call === undefined ? told.message : `${call}: ${told.message}`;
+  return told.code === 'LIMIT' ? new LimitError(message) : new DuroxideError(told.code, message);
 }
 
 function parsed(message: string): Told | undefined {

@@ -1,6 +1,6 @@
 //! What a client's call can fail with.
 
-use duroxide_core::{Failure, InstanceId};
+use duroxide_core::{Failure, FailureKind, InstanceId};
 use duroxide_provider::ProviderError;
 use thiserror::Error;
 
@@ -19,11 +19,17 @@ pub enum ClientError {
         /// The id asked for.
         id: InstanceId,
     },
-    /// The call itself is wrong: a bad id, an empty name, a value over a limit, or a
-    /// deletion that the instance's state forbids.
+    /// The call itself is wrong: a bad id, an empty name, or a deletion that the instance's
+    /// state forbids.
     #[error("{message}")]
     Invalid {
         /// What is wrong, with the value.
+        message: String,
+    },
+    /// An id, name or value is larger than the limit for it.
+    #[error("{message}")]
+    Limit {
+        /// What is too large, how large it is, and the limit.
         message: String,
     },
     /// What was waited for did not happen in time.
@@ -75,6 +81,18 @@ impl From<ProviderError> for ClientError {
 impl From<Failure> for ClientError {
     /// A failed check of an argument.
     fn from(failure: Failure) -> Self {
-        Self::Invalid { message: failure.message }
+        let message = failure.message;
+        match failure.kind {
+            FailureKind::Limit => Self::Limit { message },
+            FailureKind::Application
+            | FailureKind::Cancelled
+            | FailureKind::Timeout
+            | FailureKind::Nondeterminism
+            | FailureKind::Invalid
+            | FailureKind::Poison
+            | FailureKind::Unregistered
+            | FailureKind::Terminated
+            | FailureKind::Corrupt => Self::Invalid { message },
+        }
     }
 }
