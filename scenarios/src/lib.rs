@@ -1,5 +1,5 @@
 //! Orchestrations with their inputs, what a client does to them, and how they must end.
-//! The simulation, tests, benches and docs all run these.
+//! Tests run these by hand, on the runtime and against reviewed histories.
 //!
 //! A scenario is code for a registry and data. Not here: anything that runs them on a
 //! runtime. [`by_hand`] plays them without one.

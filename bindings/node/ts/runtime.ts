@@ -45,9 +45,9 @@ export interface RuntimeOptions {
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'off' | undefined;
   /** How a line of the log looks. Default `'pretty'`. */
   logFormat?: 'pretty' | 'json' | 'compact' | undefined;
-  /** A name that stands in every line of the log. */
+  /** A name that the log says once, when the Runtime starts. */
   serviceName?: string | undefined;
-  /** A version that stands in every line of the log. */
+  /** A version that the log says once, when the Runtime starts. */
   serviceVersion?: string | undefined;
   /** Sessions owned at once. Default 10. */
   maxSessionsPerRuntime?: number | undefined;
