@@ -117,6 +117,17 @@ impl Failure {
         Self::new(FailureKind::Cancelled, cancelled_message(reason))
     }
 
+    /// The bytes of its texts, causes and details included.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let own = |failure: &Self| {
+            let details = failure.details.as_ref();
+            let details = details.map_or(0, |more| text(&more.stack) + text(&more.worker));
+            failure.message.len() + text(&failure.name) + details
+        };
+        std::iter::successors(Some(self), |failure| failure.cause.as_deref()).map(own).sum()
+    }
+
     /// This failure without what orchestration code must not see.
     #[must_use]
     pub fn without_details(mut self) -> Self {

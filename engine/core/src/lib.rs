@@ -23,7 +23,7 @@ mod role;
 mod validate;
 
 pub use arrival::{Arrival, ArrivalBody, Origin, UnreadMail};
-pub use codec::{DecodeError, decode_event, encode_event};
+pub use codec::{DecodeError, Undecodable, decode_event, encode_event};
 pub use commit::{
     ChildRequest, Commit, End, KvChange, NewActivity, NewStart, NewTimer, Outgoing, StatusChange,
 };
@@ -45,4 +45,6 @@ pub use render::render;
 pub use report::Divergence;
 pub use retry::{Backoff, RetryPolicy};
 pub use role::Role;
-pub use validate::{CHILD_ID_MARKER, validate_instance_id, validate_name, validate_payload};
+pub use validate::{
+    CHILD_ID_MARKER, validate_failure, validate_instance_id, validate_name, validate_payload,
+};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Upper bounds, all inclusive. Breaking one fails that call with a catchable error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Names of activities, orchestrations, events, queues, sessions, in bytes.
     pub name_bytes: usize,
@@ -11,8 +12,10 @@ pub struct Limits {
     pub instance_id_bytes: usize,
     /// Tags, in bytes.
     pub tag_bytes: usize,
-    /// Any single payload, in bytes.
+    /// Any single payload, failure or reason, in bytes.
     pub payload_bytes: usize,
+    /// The headers of a start, names and values together, in bytes.
+    pub headers_bytes: usize,
     /// The custom status, in bytes.
     pub status_bytes: usize,
     /// Keys of one instance.
@@ -36,6 +39,7 @@ impl Default for Limits {
             instance_id_bytes: 1024,
             tag_bytes: 256,
             payload_bytes: 16 << 20,
+            headers_bytes: 16 << 10,
             status_bytes: 256 << 10,
             kv_keys: 150,
             kv_key_bytes: 1024,

@@ -6,7 +6,8 @@ use crate::{Failure, FailureKind, Limits, Payload};
 /// What the ids of derived children contain; reserved for them.
 pub const CHILD_ID_MARKER: &str = "::sub::";
 
-/// An instance id given by a user: not empty, not too long, not of the reserved form.
+/// An instance id given by a user: not empty, not too long, without NUL, not of the reserved
+/// form.
 pub fn validate_instance_id(id: &str, limits: &Limits) -> Result<(), Failure> {
     if id.is_empty() {
         return Err(Failure::new(FailureKind::Invalid, "an instance id must not be empty"));
@@ -19,7 +20,7 @@ pub fn validate_instance_id(id: &str, limits: &Limits) -> Result<(), Failure> {
     at_most("instance id", id, limits.instance_id_bytes)
 }
 
-/// A name given by a user: not empty, not too long. `what` says which kind of name.
+/// A name given by a user: not empty, not too long, without NUL. `what` says which kind of name.
 pub fn validate_name(what: &str, name: &str, limits: &Limits) -> Result<(), Failure> {
     if name.is_empty() {
         let message = format!("the {what} must not be empty");
@@ -38,9 +39,28 @@ pub fn validate_payload(what: &str, payload: &Payload, limits: &Limits) -> Resul
     Err(Failure::new(FailureKind::Limit, message))
 }
 
+/// A failure of allowed size, its causes and details included. `what` begins the sentence.
+pub fn validate_failure(what: &str, failure: &Failure, limits: &Limits) -> Result<(), Failure> {
+    let (bytes, max) = (failure.text_bytes(), limits.payload_bytes);
+    if bytes <= max {
+        return Ok(());
+    }
+    let message = format!("{what} has {bytes} bytes, at most {max} are allowed");
+    Err(Failure::new(FailureKind::Limit, message))
+}
+
+/// A text that every store can keep and find again: Postgres has no NUL in texts.
+pub(crate) fn without_nul(what: &str, text: &str) -> Result<(), Failure> {
+    if !text.contains('\0') {
+        return Ok(());
+    }
+    let message = format!("the {what} {text:?} contains a NUL character, which is not allowed");
+    Err(Failure::new(FailureKind::Invalid, message))
+}
+
 fn at_most(what: &str, text: &str, max: usize) -> Result<(), Failure> {
     if text.len() <= max {
-        return Ok(());
+        return without_nul(what, text);
     }
     let shown: String = text.chars().take(40).collect();
     let message =

@@ -75,7 +75,8 @@ pub struct InstanceInfo {
     /// What the current execution waits on, in a phrase for people, as its latest commit
     /// said; `None` before the first, when nothing is open, and after the end.
     pub waiting: Option<String>,
-    /// The oldest work of this instance that is ready and that no node holds.
+    /// The oldest work of this instance that is ready and that no node holds; of equally old
+    /// work a turn first, then the activity that was scheduled first.
     pub unclaimed: Option<Unclaimed>,
 }
 

@@ -9,6 +9,7 @@ pub mod env;
 mod error;
 mod ids;
 mod inspect;
+mod limits;
 mod provider;
 mod requests;
 mod unclaimed;

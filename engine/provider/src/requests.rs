@@ -370,7 +370,7 @@ pub struct Release {
     pub commit: Option<(Incarnation, CommitId)>,
     /// Give the attempt back (no turn or attempt was really made).
     pub refund: bool,
-    /// Not before this much later.
+    /// Not before this much later. A termination does not wait for it.
     pub delay: Duration,
 }
 

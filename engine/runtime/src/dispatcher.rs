@@ -93,7 +93,7 @@ async fn lease(node: &Node, max: usize) -> Result<(LeaseId, Vec<LeasedInstance>)
     let request = LeaseOrchestrations {
         lease,
         node: node.id.clone(),
-        filter: node.registry.filter(),
+        filter: node.registry.filter(node.options.flags),
         max,
         duration: node.options.turn_lease,
     };

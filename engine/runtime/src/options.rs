@@ -1,7 +1,7 @@
 //! What a runtime can be told. Limits are not here: they come from the store.
 
 use crate::host::ResidentKey;
-use duroxide_core::{EventId, Fingerprint, TurnNo};
+use duroxide_core::{CompatFlags, EventId, Fingerprint, TurnNo};
 use duroxide_provider::{CommitId, InstanceKey, TagFilter};
 use std::fmt;
 use std::sync::Arc;
@@ -41,6 +41,9 @@ pub struct RuntimeOptions {
     pub resident_instances: usize,
     /// What happens when replayed code gives a command another input than it had.
     pub determinism: Determinism,
+    /// The compat flags that this node knows and gives to new executions: those of its build.
+    /// Others are for tests of rolling upgrades.
+    pub flags: CompatFlags,
     /// Told of every applied commit.
     pub observer: Option<Arc<dyn TurnObserver>>,
 }
@@ -61,6 +64,7 @@ impl Default for RuntimeOptions {
             unregistered_timeout: Some(Duration::from_mins(5)),
             resident_instances: 1_000,
             determinism: Determinism::Warn,
+            flags: CompatFlags::KNOWN,
             observer: None,
         }
     }
@@ -82,6 +86,7 @@ impl fmt::Debug for RuntimeOptions {
             .field("unregistered_timeout", &self.unregistered_timeout)
             .field("resident_instances", &self.resident_instances)
             .field("determinism", &self.determinism)
+            .field("flags", &self.flags)
             .field("observer", &self.observer.is_some())
             .finish()
     }

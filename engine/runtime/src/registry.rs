@@ -23,14 +23,14 @@ impl Registry {
         Self { orchestrations: orchestrations.registered(), activities: names }
     }
 
-    /// What to lease.
-    pub(crate) fn filter(&self) -> OrchestrationFilter {
+    /// What to lease by a node that knows these flags.
+    pub(crate) fn filter(&self, flags: CompatFlags) -> OrchestrationFilter {
         let mut names = BTreeMap::new();
         for (name, versions) in &self.orchestrations {
             let versions: BTreeSet<String> = versions.iter().map(ToString::to_string).collect();
             names.insert(name.clone(), versions);
         }
-        OrchestrationFilter { names, flags: CompatFlags::KNOWN }
+        OrchestrationFilter { names, flags }
     }
 
     /// The version to run: the one recorded or asked for, else the highest. `None` if it

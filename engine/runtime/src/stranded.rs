@@ -14,7 +14,7 @@ use crate::node::{Node, unbegun};
 use crate::registry::Registry;
 use crate::running::HeldActivity;
 use crate::workers::{self, Finished};
-use duroxide_core::{Commit, CompatFlags, Failure, FailureKind, TimeMs};
+use duroxide_core::{Commit, Failure, FailureKind, TimeMs};
 use duroxide_provider::{
     ActivityFilter, Held, InstanceKey, LeaseActivities, LeaseId, LeaseOrchestrations,
     LeasedInstance, OrchestrationFilter, ProviderError, SessionLimits, TagFilter, UnclaimedNames,
@@ -219,7 +219,7 @@ async fn fail_instances(
     let request = LeaseOrchestrations {
         lease,
         node: node.id.clone(),
-        filter: OrchestrationFilter { names, flags: CompatFlags::KNOWN },
+        filter: OrchestrationFilter { names, flags: node.options.flags },
         max: INSTANCES_AT_ONCE,
         duration: node.options.turn_lease,
     };

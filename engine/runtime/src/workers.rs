@@ -10,7 +10,7 @@ use crate::node::{Node, reserve};
 use crate::running::HeldActivity;
 use duroxide_core::{
     Failure, FailureDetails, FailureKind, Payload, READ_VALUE_ACTIVITY, TimeMs, policy_attempt,
-    validate_payload,
+    validate_failure, validate_payload,
 };
 use duroxide_provider::{
     ActivityFate, CompleteActivity, LeaseActivities, LeaseId, LeasedActivity, ProviderError,
@@ -149,10 +149,16 @@ async fn run(
             .await
             .unwrap_or_else(|_| Err(Failure::application(format!("activity `{name}` panicked"))))
     };
-    let outcome = outcome.and_then(|result| {
-        let what = format!("the result of activity `{name}`");
-        validate_payload(&what, &result, &node.limits).map(|()| result)
-    });
+    let outcome = match outcome {
+        Ok(result) => {
+            let what = format!("the result of activity `{name}`");
+            validate_payload(&what, &result, &node.limits).map(|()| result)
+        }
+        Err(failure) => {
+            let what = format!("the failure of activity `{name}`");
+            Err(validate_failure(&what, &failure, &node.limits).err().unwrap_or(failure))
+        }
+    };
     outcome.map_err(|failure| described(failure, &name, attempt, &node.id.name))
 }
 

@@ -7,7 +7,7 @@ use super::record::size;
 use super::{Activation, Execution, Mode, OpenLeaf, TurnInput};
 use crate::{
     Arrival, ArrivalBody, CompatFlags, Event, EventId, EventKind, Failure, MailName, Origin,
-    Payload, Settled, TimeMs, TurnNo, UnreadMail, Value,
+    Payload, Role, Settled, TimeMs, TurnNo, UnreadMail, Value,
 };
 
 impl Execution {
@@ -198,7 +198,7 @@ impl Execution {
         }
         match event.kind {
             EventKind::OrchestrationStarted { input, .. } => {
-                // Cancelled before the first turn: the record of it stands right behind.
+                // Stopped before the first turn: the record of it stands right behind.
                 if self.replay.front().is_some_and(unstarted) {
                     return Admitted::Quiet;
                 }
@@ -264,8 +264,10 @@ pub(super) enum Admitted {
     Run(Activation),
 }
 
+/// Right behind the start: no code ran, for a cancel, or because the engine ended it there.
 fn unstarted(event: &Event) -> bool {
     matches!(event.kind, EventKind::OrchestrationCancelRequested { unstarted: true, .. })
+        || (event.kind.role() == Role::End && !event.is_command())
 }
 
 /// A failure as orchestration code may see it: with the name of what failed, and the id if it

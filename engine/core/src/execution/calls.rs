@@ -3,9 +3,9 @@
 
 use super::{Execution, OpenLeaf};
 use crate::guid::guid;
-use crate::validate::{validate_instance_id, validate_name, validate_payload};
+use crate::validate::{validate_failure, validate_instance_id, validate_name, validate_payload};
 use crate::{
-    Ending, EventId, EventKind, Failure, FailureKind, InstanceId, Leaf, Payload, Refused,
+    Ending, EventId, EventKind, Failure, FailureKind, InstanceId, Leaf, Limits, Payload, Refused,
     Scheduled, Settled, Value, cancelled_message,
 };
 
@@ -93,10 +93,12 @@ impl Execution {
                 Ok(()) => EventKind::OrchestrationCompleted { output },
                 Err(failure) => EventKind::OrchestrationFailed { failure, by_engine: false },
             },
-            Ending::Threw(failure) => EventKind::OrchestrationFailed {
-                failure: self.after_cancel(failure.with_few_causes()),
-                by_engine: false,
-            },
+            Ending::Threw(failure) => {
+                let failure = failure.with_few_causes();
+                let checked = validate_failure("the failure", &failure, &self.limits);
+                let failure = self.after_cancel(checked.err().unwrap_or(failure));
+                EventKind::OrchestrationFailed { failure, by_engine: false }
+            }
         };
         self.record(kind).map(|_| ())
     }
@@ -125,7 +127,7 @@ impl Execution {
             return Refused::Failed(Failure::cancelled(reason));
         }
         let checked = validate_payload("continueAsNew: the input", &input, &self.limits)
-            .and_then(|()| check_version("continueAsNew", version.as_deref()));
+            .and_then(|()| check_version("continueAsNew", version.as_deref(), &self.limits));
         if let Err(failure) = checked {
             return Refused::Failed(failure);
         }
@@ -227,7 +229,7 @@ impl Execution {
             Leaf::Mail { name, .. } => validate_name("event or queue name", name, limits),
             Leaf::Child { name, version, instance, input } => {
                 validate_name("orchestration name", name, limits)?;
-                check_version(name, version.as_deref())?;
+                check_version(name, version.as_deref(), limits)?;
                 match instance {
                     Some(instance) => validate_instance_id(instance.as_str(), limits)?,
                     None => self.check_derived_id()?,
@@ -236,7 +238,7 @@ impl Execution {
             }
             Leaf::Detached { name, version, instance, input } => {
                 validate_name("orchestration name", name, limits)?;
-                check_version(name, version.as_deref())?;
+                check_version(name, version.as_deref(), limits)?;
                 validate_instance_id(instance.as_str(), limits)?;
                 validate_payload(&format!("the input of orchestration `{name}`"), input, limits)
             }
@@ -247,13 +249,11 @@ impl Execution {
     }
 }
 
-fn check_version(what: &str, version: Option<&str>) -> Result<(), Failure> {
-    match version.map(semver::Version::parse) {
-        None | Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => {
-            let version = version.unwrap_or_default();
-            let message = format!("{what}: `{version}` is not a semantic version: {error}");
-            Err(Failure::new(FailureKind::Invalid, message))
-        }
-    }
+fn check_version(what: &str, version: Option<&str>, limits: &Limits) -> Result<(), Failure> {
+    let Some(version) = version else { return Ok(()) };
+    validate_name("version", version, limits)?;
+    semver::Version::parse(version).map(drop).map_err(|error| {
+        let message = format!("{what}: `{version}` is not a semantic version: {error}");
+        Failure::new(FailureKind::Invalid, message)
+    })
 }

@@ -2,6 +2,7 @@
 //! and its own writes, readable at once.
 
 use super::{Execution, KvEntry};
+use crate::validate::without_nul;
 use crate::{EventKind, Failure, FailureKind, Refused, TimeMs};
 use std::collections::BTreeMap;
 
@@ -58,6 +59,7 @@ impl Execution {
     pub fn kv_set(&mut self, key: &str, value: &str) -> Result<(), Refused> {
         let limits = &self.limits;
         within("the key of setValue", key.len(), limits.kv_key_bytes)?;
+        without_nul("key of setValue", key).map_err(Refused::Failed)?;
         within(&format!("the value of setValue(`{key}`)"), value.len(), limits.kv_value_bytes)?;
         if !self.kv.0.contains_key(key) && self.kv.0.len() >= limits.kv_keys {
             return Err(limit(format!(

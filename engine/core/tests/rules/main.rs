@@ -8,6 +8,7 @@
 mod awaits;
 mod bench;
 mod histories;
+mod limits;
 mod mail_and_state;
 mod replay;
 mod retries;

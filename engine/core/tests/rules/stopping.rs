@@ -64,6 +64,18 @@ fn rule_15_cancelled_before_the_first_turn_no_code_runs() {
 }
 
 #[test]
+fn rule_17_terminated_before_the_first_turn_replays_without_code_too() {
+    let mut bench = Bench::new();
+    let mut code = |_: &mut Execution, _: Activation| panic!("no code runs");
+    let stop = ArrivalBody::Terminate { reason: "now".into() };
+    bench.turn(vec![(1, start()), (2, stop)], &mut code);
+    assert_eq!(bench.kinds(), ["OrchestrationStarted", "OrchestrationTerminated"]);
+    let mut cold = bench.cold();
+    assert!(cold.turn(vec![], &mut code).commit.is_empty());
+    assert_eq!(cold.execution.fingerprint(), bench.execution.fingerprint());
+}
+
+#[test]
 fn rule_15_a_cancel_before_the_first_turn_is_never_parted_from_its_end_by_a_split() {
     let mut opening = opening(vec![]);
     opening.limits.turn_bytes = 1;

@@ -141,9 +141,10 @@ impl Client {
         validate_instance_id(instance.as_str(), &self.limits)?;
         validate_name("orchestration name", &name, &self.limits)?;
         validate_payload("the input", &input, &self.limits)?;
-        check_headers(&headers)?;
+        check_headers(&headers, &self.limits)?;
         if let Some(version) = &version {
             check_version(version)?;
+            at_most("the version", version.len(), self.limits.name_bytes)?;
         }
         let what = Submission::Start { name, version, input, headers };
         match self.submit(&instance, what).await? {
@@ -198,6 +199,7 @@ impl Client {
         instance: impl Into<InstanceId>,
         reason: &str,
     ) -> Result<(), ClientError> {
+        self.check_reason(reason)?;
         self.tell(instance.into(), Submission::Cancel { reason: reason.to_owned() }).await
     }
 
@@ -207,7 +209,13 @@ impl Client {
         instance: impl Into<InstanceId>,
         reason: &str,
     ) -> Result<(), ClientError> {
+        self.check_reason(reason)?;
         self.tell(instance.into(), Submission::Terminate { reason: reason.to_owned() }).await
+    }
+
+    /// A reason is kept, and told to others, as a payload is.
+    fn check_reason(&self, reason: &str) -> Result<(), ClientError> {
+        at_most("the reason", reason.len(), self.limits.payload_bytes)
     }
 
     /// Something an existing instance is told; one that has ended takes no notice.
@@ -265,8 +273,19 @@ impl Client {
     }
 }
 
-/// The engine's own headers tell activities which attempt they are.
-fn check_headers(headers: &Headers) -> Result<(), ClientError> {
+fn at_most(what: &str, bytes: usize, max: usize) -> Result<(), ClientError> {
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(ClientError::Limit {
+        message: format!("{what} has {bytes} bytes, at most {max} are allowed"),
+    })
+}
+
+/// Small, and none of the engine's own: those tell activities which attempt they are.
+fn check_headers(headers: &Headers, limits: &Limits) -> Result<(), ClientError> {
+    let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    at_most("the text of the headers", bytes, limits.headers_bytes)?;
     match headers.keys().find(|name| name.starts_with(ENGINE_HEADERS)) {
         None => Ok(()),
         Some(name) => Err(ClientError::Invalid {

@@ -6,8 +6,8 @@ use super::opening::Unopened;
 use super::turn::Ran;
 use super::{Driver, Flow};
 use duroxide_core::{
-    Arrival, ArrivalBody, Commit, CompatFlags, End, Event, EventId, EventKind, Failure,
-    FailureKind, Origin, TimeMs, TurnNo, TurnOutcome,
+    Arrival, ArrivalBody, Commit, End, Event, EventId, EventKind, Failure, FailureKind, Origin,
+    TimeMs, TurnNo, TurnOutcome,
 };
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ impl Driver {
             input: input.clone(),
             parent: parent.clone(),
             nonce: self.draw_nonce(),
-            flags: CompatFlags::KNOWN,
+            flags: self.node.options.flags,
             headers: headers.clone(),
         })
     }

@@ -158,7 +158,7 @@ impl Driver {
             mail_read,
             more_mail,
             nonce: if first { self.draw_nonce() } else { Nonce(0) },
-            flags: CompatFlags::KNOWN,
+            flags: self.node.options.flags,
             raise: CompatFlags::NONE,
         }
     }
