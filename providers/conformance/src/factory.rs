@@ -48,11 +48,29 @@ pub trait Factory: Send + Sync + 'static {
         false
     }
 
+    /// Let the next call that changes something go wrong in this way. `false`: it cannot be
+    /// arranged.
+    async fn trouble(&self, next: Trouble) -> bool {
+        let _ = next;
+        false
+    }
+
     /// Make something stored undecodable, as bit rot would. `false`: it cannot be reached.
     async fn damage(&self, what: Damage) -> bool {
         let _ = what;
         false
     }
+}
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The store is busy: nothing is applied.
+    Busy,
+    /// The store is full: nothing is applied.
+    Full,
+    /// It is applied, and its answer does not arrive.
+    LostAnswer,
 }
 
 /// What is to be made undecodable.

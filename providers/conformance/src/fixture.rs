@@ -3,7 +3,7 @@
 
 use crate::builders::{Node, Tenure};
 use crate::expect::{CheckResult, Stop, expect_eq};
-use crate::factory::{Damage, Factory};
+use crate::factory::{Damage, Factory, Trouble};
 use duroxide_core::{Channel, Event, ExecutionId, Headers, KvEntry, MailName, Payload};
 use duroxide_provider::{
     CommitId, InstanceInfo, InstanceKey, LeaseId, RequestId, Store, Submission, Submit, Submitted,
@@ -62,6 +62,11 @@ impl Fixture {
     pub(crate) async fn set_wall_clock_back(&self, by: Duration) -> CheckResult {
         let done = self.factory.set_wall_clock_back(by).await;
         if done { Ok(()) } else { Err(skipped("set_wall_clock_back")) }
+    }
+
+    /// Let the next call that changes something go wrong.
+    pub(crate) async fn trouble(&self, next: Trouble) -> CheckResult {
+        if self.factory.trouble(next).await { Ok(()) } else { Err(skipped("trouble")) }
     }
 
     /// Make something stored undecodable.

@@ -174,6 +174,12 @@ impl Node {
         tasks.pop().ok_or_else(|| Stop::Failed("nothing was leased".to_owned()))
     }
 
+    /// Lease the oldest of the activities that wait.
+    pub(crate) async fn one_task(&self) -> CheckResult<Task> {
+        let mut tasks = self.tasks(1).await?;
+        tasks.pop().ok_or_else(|| Stop::Failed("no activity was leased".to_owned()))
+    }
+
     /// No activity waits for this node.
     pub(crate) async fn finds_no_activity(&self, why: &str) -> CheckResult {
         let found = self.lease_activities(100).await?.activities;

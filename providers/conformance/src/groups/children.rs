@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use duroxide_core::{ChildRequest, Parent};
+use duroxide_provider::{Namespace, Submit};
 
 pub(crate) async fn a_child_exists_with_its_parent_s_commit(fx: &Fixture) -> CheckResult {
     fx.family("p").await?;
@@ -330,5 +331,20 @@ pub(crate) async fn a_child_is_created_by_the_commit_that_ends_its_starter(
         .commit()
         .await?;
     expect_eq!("instances leased", fx.node("n2").lease(5).await?.len(), 2);
+    Ok(())
+}
+
+pub(crate) async fn a_child_lives_in_its_parent_s_namespace(fx: &Fixture) -> CheckResult {
+    let key = |id: &str| InstanceKey { namespace: Namespace("other".to_owned()), id: id.into() };
+    let request = Submit { request: fx.request_id(), key: key("p"), what: start("Flow", None) };
+    fx.store().submit(request).await?;
+    let mut parent = fx.node("n1").lease_instance("p").await?;
+    parent.turn().admit_all().child("Child", "c").keep().commit().await?;
+    ensure!(fx.find("c").await?.is_none(), "there is no child in the default namespace");
+    ensure!(fx.store().instance(key("c")).await?.is_some(), "the child is beside its parent");
+    let mut child = fx.node("n2").lease_instance("c").await?;
+    child.turn().admit_all().complete("5").commit().await?;
+    parent.turn().status(Some("s")).keep().commit().await?;
+    expect_eq!("the parent's inbox", parent.inbox(), ["child #2 ok 5"]);
     Ok(())
 }

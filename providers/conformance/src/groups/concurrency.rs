@@ -1,7 +1,7 @@
 //! Many at once: each thing is given to one, each request applied once, nothing is lost.
 
 use super::prelude::*;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use std::collections::BTreeSet;
 
 pub(crate) async fn many_nodes_lease_each_instance_once(fx: &Fixture) -> CheckResult {
@@ -206,5 +206,105 @@ pub(crate) async fn two_instances_starting_each_other_s_children_do_not_block(
         }
     }
     expect_eq!("children refused", refused, 18);
+    Ok(())
+}
+
+pub(crate) async fn parents_and_children_that_end_at_once_do_not_block(
+    fx: &Fixture,
+) -> CheckResult {
+    let mut requests = Vec::new();
+    for n in 0..8 {
+        let mut parent = fx.family(&format!("p{n}")).await?;
+        let mut child = fx.node("n2").lease_instance(&format!("p{n}-child")).await?;
+        // The child tells its parent, the parent cancels its child.
+        requests.push(parent.turn().complete("1").build());
+        requests.push(child.turn().admit_all().complete("5").build());
+    }
+    let sent = requests.into_iter().map(|request| fx.store().commit_turn(request));
+    for outcome in fx.soon("ends that cross", join_all(sent)).await? {
+        expect_matches!("an answer", outcome?, CommitOutcome::Applied(_));
+    }
+    expect_eq!("instances that run", fx.store().metrics().await?.running, 0);
+    fx.node("n3").finds_no_instance("all have ended").await
+}
+
+pub(crate) async fn of_a_commit_and_a_take_over_at_once_one_counts(fx: &Fixture) -> CheckResult {
+    for n in 0..10 {
+        let id = format!("i{n}");
+        fx.start(&id).await?;
+        let mut late = fx.node("n1").lease_ms(10).lease_instance(&id).await?;
+        fx.advance(20).await;
+        let request = late.turn().admit_all().complete("1").build();
+        let node = fx.node("n2");
+        let (taken, committed) = join(node.lease(1), fx.store().commit_turn(request)).await;
+        let (taken, applied) = (taken?.len(), matches!(committed?, CommitOutcome::Applied(_)));
+        ensure!(
+            (taken == 0) == applied,
+            "take-overs: {taken}, and the commit of the former holder applied: {applied}"
+        );
+    }
+    Ok(())
+}
+
+pub(crate) async fn of_a_completion_and_a_commit_that_fuses_it_one_counts(
+    fx: &Fixture,
+) -> CheckResult {
+    for n in 0..10 {
+        let mut a = fx.begun(&format!("i{n}")).await?;
+        a.turn().activity("Greet").keep().commit().await?;
+        let task = fx.node("n1").task().await?;
+        let request = a.turn().finishing(&task, "1").keep().build();
+        let (fate, committed) = join(task.complete("1"), fx.store().commit_turn(request)).await;
+        let (applied, fused) =
+            (fate? == ActivityFate::Applied, matches!(committed?, CommitOutcome::Applied(_)));
+        ensure!(applied != fused, "completed on its own: {applied}, with the commit: {fused}");
+        a.release(true, 0).await?;
+        let mail = fx.node("n2").lease(1).await?.len();
+        expect_eq!("instances with a message", mail, usize::from(applied));
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_deletion_and_a_commit_at_once_leave_nothing_behind(
+    fx: &Fixture,
+) -> CheckResult {
+    for n in 0..10 {
+        let id = format!("i{n}");
+        fx.start(&id).await?;
+        let mut a = fx.node("n1").lease_instance(&id).await?;
+        let turn = a.turn().admit_all().activity("Greet").child("Child", &format!("c{n}"));
+        let request = turn.timer(600_000).set("k", "v").keep().build();
+        let deleting = fx.store().delete(InstanceKey::new(id.as_str()), true);
+        let (deleted, committed) = join(deleting, fx.store().commit_turn(request)).await;
+        deleted?;
+        expect_matches!(
+            "the commit",
+            committed?,
+            CommitOutcome::Applied(_) | CommitOutcome::Refused(CommitRefusal::Gone)
+        );
+        expect_eq!("keys left", fx.kv(&id).await?, []);
+    }
+    let depths = fx.store().depths().await?;
+    expect_eq!("what waits", depths, duroxide_provider::QueueDepths::default());
+    expect_eq!("instances left", fx.store().metrics().await?.instances, 0);
+    Ok(())
+}
+
+pub(crate) async fn of_a_client_s_start_and_a_parent_s_one_creates(fx: &Fixture) -> CheckResult {
+    for n in 0..10 {
+        let (id, child) = (format!("p{n}"), format!("c{n}"));
+        let mut parent = fx.begun(&id).await?;
+        let request = parent.turn().child("Child", &child).keep().build();
+        let starting = fx.submit(&child, start("Flow", None));
+        let (started, committed) = join(starting, fx.store().commit_turn(request)).await;
+        let CommitOutcome::Applied(applied) = committed? else {
+            return Err(crate::Stop::Failed("the parent's commit was refused".to_owned()));
+        };
+        let (client, parent) = (started? == Submitted::Created, applied.arrivals.is_empty());
+        ensure!(client != parent, "created by the client: {client}, by the parent: {parent}");
+        let name = if client { "Flow" } else { "Child" };
+        expect_eq!("the name", fx.info(&child).await?.name, name);
+        fx.node("n2").lease_instance(&child).await?;
+    }
     Ok(())
 }

@@ -50,3 +50,34 @@ pub(crate) async fn an_undecodable_activity_blocks_no_other(fx: &Fixture) -> Che
     expect_eq!("whose activity is leased", from, ["b"]);
     Ok(())
 }
+
+pub(crate) async fn an_instance_with_undecodable_mail_can_be_terminated(
+    fx: &Fixture,
+) -> CheckResult {
+    fx.waiting("a").await?;
+    fx.event("a", "go", "1").await?;
+    fx.damage(Damage::Mail(InstanceKey::new("a"))).await?;
+    fx.node("n1").lease(5).await?;
+    fx.terminate("a").await?;
+    // By a node that leases it for that, or by the store itself.
+    for mut a in fx.node("n1").runs_nothing().lease(5).await? {
+        a.turn().admit_all().terminate("at once").commit().await?;
+    }
+    ensure!(fx.info("a").await?.state.is_terminal(), "it was terminated");
+    Ok(())
+}
+
+pub(crate) async fn an_undecodable_instance_can_be_deleted(fx: &Fixture) -> CheckResult {
+    fx.with_activity("a").await?;
+    fx.event("a", "go", "1").await?;
+    for what in [Damage::History, Damage::Mail, Damage::Activities] {
+        fx.damage(what(InstanceKey::new("a"))).await?;
+    }
+    fx.node("n1").lease(5).await?;
+    fx.node("w").tasks(5).await?;
+    fx.store().delete(InstanceKey::new("a"), true).await?;
+    ensure!(fx.find("a").await?.is_none(), "it is gone");
+    fx.start("a").await?;
+    expect_eq!("the new one's inbox", fx.node("n1").lease_instance("a").await?.inbox(), ["start"]);
+    Ok(())
+}

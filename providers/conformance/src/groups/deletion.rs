@@ -1,7 +1,7 @@
 //! Deletion: whole trees, ended ones unless forced; nothing late brings anything back.
 
 use super::prelude::*;
-use duroxide_provider::Selection;
+use duroxide_provider::{Namespace, Selection};
 
 fn selection(ids: &[&str]) -> Selection {
     let ids = ids.iter().map(|id| (*id).into()).collect();
@@ -194,5 +194,26 @@ pub(crate) async fn a_bulk_deletion_takes_children_along(fx: &Fixture) -> CheckR
     let deleted = fx.store().delete_many(selection(&["p"])).await?;
     expect_eq!("instances deleted", deleted.instances, 2);
     ensure!(fx.find("p-child").await?.is_none(), "the child is gone");
+    Ok(())
+}
+
+pub(crate) async fn deleted_messages_are_counted(fx: &Fixture) -> CheckResult {
+    fx.waiting("a").await?;
+    fx.event("a", "go", "1").await?;
+    let mut a = fx.node("n2").lease_instance("a").await?;
+    a.turn().see_all().keep().commit().await?;
+    fx.event("a", "go", "2").await?;
+    let deleted = fx.store().delete(InstanceKey::new("a"), true).await?;
+    expect_eq!("messages deleted, seen and unseen", deleted.messages, 2);
+    Ok(())
+}
+
+pub(crate) async fn a_bulk_deletion_keeps_to_its_namespace(fx: &Fixture) -> CheckResult {
+    fx.ended("a").await?;
+    let other = Selection { namespace: Namespace("other".to_owned()), ..Selection::default() };
+    expect_eq!("deleted elsewhere", fx.store().delete_many(other).await?.instances, 0);
+    let other = Selection { namespace: Namespace("other".to_owned()), ..selection(&["a"]) };
+    expect_eq!("deleted elsewhere, by id", fx.store().delete_many(other).await?.instances, 0);
+    ensure!(fx.find("a").await?.is_some(), "`a` is of another namespace");
     Ok(())
 }

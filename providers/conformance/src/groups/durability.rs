@@ -128,3 +128,24 @@ pub(crate) async fn incarnations_are_not_used_again_after_a_restart(fx: &Fixture
     ensure!(new.got.incarnation != old.got.incarnation, "the incarnation was used again");
     Ok(())
 }
+
+pub(crate) async fn attempts_survive(fx: &Fixture) -> CheckResult {
+    fx.with_activity("a").await?;
+    fx.node("w").task().await?.release(false, 0).await?;
+    fx.start("b").await?;
+    fx.node("n1").lease_instance("b").await?.release(false, 0).await?;
+    let fx = fx.reopened().await?;
+    expect_eq!("the attempt of the activity", fx.node("w").task().await?.attempt, 2);
+    expect_eq!("the attempt", fx.node("n1").lease_instance("b").await?.got.attempt, 2);
+    Ok(())
+}
+
+pub(crate) async fn a_delay_survives(fx: &Fixture) -> CheckResult {
+    fx.with_activity("a").await?;
+    fx.node("w").task().await?.release(false, 600_000).await?;
+    fx.start("b").await?;
+    fx.node("n1").lease_instance("b").await?.release(false, 600_000).await?;
+    let fx = fx.reopened().await?;
+    fx.node("w").finds_no_activity("it is not to run before its delay").await?;
+    fx.node("n1").finds_no_instance("it is not to run before its delay").await
+}

@@ -243,7 +243,7 @@ pub(crate) async fn mailboxes_do_not_mix(fx: &Fixture) -> CheckResult {
 
 pub(crate) async fn many_unread_of_one_name_hide_no_other_name(fx: &Fixture) -> CheckResult {
     fx.waiting("a").await?;
-    for n in 0..150 {
+    for n in 0..100 {
         fx.event("a", "noise", &n.to_string()).await?;
     }
     fx.event("a", "go", "1").await?;
@@ -260,7 +260,7 @@ pub(crate) async fn many_unread_of_one_name_hide_no_other_name(fx: &Fixture) -> 
 
 pub(crate) async fn a_long_inbox_is_drained_whole_and_in_order(fx: &Fixture) -> CheckResult {
     fx.waiting("a").await?;
-    for n in 0..300 {
+    for n in 0..200 {
         fx.event("a", "go", &n.to_string()).await?;
     }
     let mut got = Vec::new();
@@ -270,12 +270,12 @@ pub(crate) async fn a_long_inbox_is_drained_whole_and_in_order(fx: &Fixture) -> 
         let more = a.got.more_arrivals;
         a.turn().admit_all().commit().await?;
         ensure!(
-            more || got.len() >= 300,
-            "{} of 300 arrived, and no more were announced",
+            more || got.len() >= 200,
+            "{} of 200 arrived, and no more were announced",
             got.len()
         );
     }
-    let want: Vec<_> = (0..300).map(|n| format!("event go {n}")).collect();
+    let want: Vec<_> = (0..200).map(|n| format!("event go {n}")).collect();
     expect_eq!("all that arrived", got, want);
     Ok(())
 }

@@ -27,6 +27,7 @@ pub(crate) mod sharing;
 pub(crate) mod starts;
 pub(crate) mod status;
 pub(crate) mod timers;
+pub(crate) mod trouble;
 pub(crate) mod unclaimed;
 pub(crate) mod versions;
 pub(crate) mod waiting;

@@ -1,7 +1,7 @@
 //! Pruning old executions of a chain; the current one never, and nothing that lives on.
 
 use super::prelude::*;
-use duroxide_provider::{PruneRule, Pruned, Selection};
+use duroxide_provider::{Namespace, PruneRule, Pruned, Selection};
 
 /// An instance that continued as new so often; each execution has three events and sets a key.
 async fn chain(fx: &Fixture, id: &str, times: u64) -> CheckResult {
@@ -94,5 +94,26 @@ pub(crate) async fn pruning_an_unknown_instance_does_nothing(fx: &Fixture) -> Ch
     let pruned =
         prune(fx, "ghost", PruneRule { keep_last: Some(1), completed_before: None }).await?;
     expect_eq!("what was pruned", pruned, Pruned::default());
+    Ok(())
+}
+
+pub(crate) async fn pruning_keeps_to_its_namespace(fx: &Fixture) -> CheckResult {
+    chain(fx, "a", 2).await?;
+    let other = Selection { namespace: Namespace("other".to_owned()), ..Selection::default() };
+    let rule = PruneRule { keep_last: Some(1), completed_before: None };
+    expect_eq!("pruned elsewhere", fx.store().prune(other, rule).await?, Pruned::default());
+    expect_eq!("executions left", executions(fx, "a").await?, [1, 2, 3]);
+    Ok(())
+}
+
+pub(crate) async fn pruning_keeps_to_its_limit(fx: &Fixture) -> CheckResult {
+    for id in ["a", "b", "c"] {
+        chain(fx, id, 1).await?;
+    }
+    let two = Selection { limit: Some(2), ..Selection::default() };
+    let rule = PruneRule { keep_last: Some(1), completed_before: None };
+    let pruned = fx.store().prune(two, rule).await?;
+    expect_eq!("instances looked at", pruned.instances, 2);
+    expect_eq!("executions pruned", pruned.executions, 2);
     Ok(())
 }

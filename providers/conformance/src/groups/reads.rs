@@ -282,3 +282,13 @@ pub(crate) async fn a_watch_ends_after_its_time(fx: &Fixture) -> CheckResult {
     expect_eq!("what the watch gives", watched??.map(|info| Some(info.revision)), Some(seen));
     Ok(())
 }
+
+pub(crate) async fn ids_are_listed_on_from_one_that_is_gone(fx: &Fixture) -> CheckResult {
+    for id in ["a", "b", "c"] {
+        fx.start(id).await?;
+    }
+    fx.store().delete(InstanceKey::new("b"), true).await?;
+    let page = fx.store().list(ListFilter::default(), Some("b".into()), 10).await?;
+    expect_eq!("the ids behind it", page.ids, ["c".into()]);
+    Ok(())
+}

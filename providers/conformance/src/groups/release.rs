@@ -160,3 +160,19 @@ pub(crate) async fn giving_up_an_old_commit_leaves_the_next_holder_alone(
     b.turn().admit_all().complete("1").commit().await?;
     Ok(())
 }
+
+pub(crate) async fn mail_does_not_shorten_a_delay(fx: &Fixture) -> CheckResult {
+    fx.start("a").await?;
+    fx.node("n1").lease_instance("a").await?.release(false, 600_000).await?;
+    fx.event("a", "go", "1").await?;
+    fx.node("n2").finds_no_instance("it is not to run before its delay").await
+}
+
+pub(crate) async fn a_termination_does_not_wait_for_a_delay(fx: &Fixture) -> CheckResult {
+    fx.start("a").await?;
+    fx.node("n1").lease_instance("a").await?.release(false, 600_000).await?;
+    fx.terminate("a").await?;
+    let a = fx.node("n2").runs_nothing().lease_instance("a").await?;
+    ensure!(a.inbox().contains(&"terminate at once".to_owned()), "it is told: {:?}", a.inbox());
+    Ok(())
+}

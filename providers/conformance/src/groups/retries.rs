@@ -280,3 +280,18 @@ pub(crate) async fn a_repeated_renewal_says_held_again(fx: &Fixture) -> CheckRes
     }
     Ok(())
 }
+
+pub(crate) async fn a_request_is_known_behind_many_others(fx: &Fixture) -> CheckResult {
+    fx.waiting("a").await?;
+    fx.waiting("b").await?;
+    let request = fx.request("a", mail(Channel::Event, "go", "1"));
+    fx.store().submit(request.clone()).await?;
+    for n in 0..120 {
+        fx.event("b", "go", &n.to_string()).await?;
+    }
+    expect_eq!("the answer", fx.store().submit(request).await?, Submitted::Accepted);
+    let leased = fx.node("n2").lease(1).await?;
+    let inbox: Vec<_> = leased.iter().map(Tenure::inbox).collect();
+    expect_eq!("the inbox", inbox, [["event go 1"]]);
+    Ok(())
+}

@@ -98,7 +98,7 @@ pub(crate) async fn a_session_that_may_not_idle_is_free_when_its_work_ends(
     fx: &Fixture,
 ) -> CheckResult {
     in_session(fx, "a", "s", 2).await?;
-    fx.node("w1").sessions(10, 0).tasks(1).await?[0].complete("1").await?;
+    fx.node("w1").sessions(10, 0).one_task().await?.complete("1").await?;
     fx.node("w2").sessions(10, 0).task().await?.release(true, 0).await?;
     fx.node("w3").task().await?;
     Ok(())
@@ -109,7 +109,7 @@ pub(crate) async fn a_session_keeps_the_longest_idle_time_its_node_asked_for(
 ) -> CheckResult {
     in_session(fx, "a", "s", 3).await?;
     for idle_ms in [600_000, 0] {
-        fx.node("w1").sessions(10, idle_ms).tasks(1).await?[0].complete("1").await?;
+        fx.node("w1").sessions(10, idle_ms).one_task().await?.complete("1").await?;
     }
     fx.node("w2").finds_no_activity("the session is w1's").await?;
     Ok(())
@@ -117,10 +117,10 @@ pub(crate) async fn a_session_keeps_the_longest_idle_time_its_node_asked_for(
 
 pub(crate) async fn a_session_does_not_move_while_its_activity_runs(fx: &Fixture) -> CheckResult {
     in_session(fx, "a", "s", 2).await?;
-    let running = fx.node("w1").sessions(10, 20).tasks(1).await?;
+    let running = fx.node("w1").sessions(10, 20).one_task().await?;
     fx.advance(40).await;
     fx.node("w2").sessions(10, 20).finds_no_activity("w1 runs one of it").await?;
-    expect_eq!("the running one", running[0].complete("1").await?, ActivityFate::Applied);
+    expect_eq!("the running one", running.complete("1").await?, ActivityFate::Applied);
     Ok(())
 }
 

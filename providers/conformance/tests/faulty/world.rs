@@ -1,96 +1,166 @@
-//! A store to be made faulty: SQLite in memory on a clock that only the checks move.
+//! The stores to be judged: the reference model behind one fault, or behind none, with every
+//! ability a factory can have, on a clock that only the checks move.
 
+use crate::fault::Fault;
+use crate::faulty::{Faulty, Shared};
+use crate::reopened;
+use async_trait::async_trait;
+use duroxide_conformance::{Damage, Factory, MovedClock, Trouble};
+use duroxide_model::{ModelProvider, Stored};
+use duroxide_provider::Store;
 use duroxide_provider::env::{
     BoxFuture, Clock, Entropy, Env, Listener, Network, Spawner, Stream, Task,
 };
-use duroxide_sqlite::SqliteProvider;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Notify;
 
-const EPOCH_MS: u64 = 1_700_000_000_000;
+/// Time that stands still. Beneath a [`MovedClock`] it stands still until it is moved.
+struct Still;
 
-/// Time that stands still until it is moved.
-#[derive(Clone, Default)]
-pub(crate) struct StandingClock(Arc<Hands>);
-
-#[derive(Default)]
-struct Hands {
-    passed: Mutex<Duration>,
-    moved: Notify,
-}
-
-impl StandingClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        *self.0.passed.lock().unwrap() += by;
-        self.0.moved.notify_waiters();
-    }
-}
-
-impl Clock for StandingClock {
+impl Clock for Still {
     fn wall_ms(&self) -> u64 {
-        EPOCH_MS + u64::try_from(self.monotonic().as_millis()).unwrap()
+        1_700_000_000_000
     }
     fn monotonic(&self) -> Duration {
-        *self.0.passed.lock().unwrap()
+        Duration::ZERO
     }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let (clock, end) = (self.clone(), self.monotonic().saturating_add(duration));
-        Box::pin(async move {
-            loop {
-                let mut moved = std::pin::pin!(clock.0.moved.notified());
-                moved.as_mut().enable();
-                if clock.monotonic() >= end {
-                    return;
-                }
-                moved.await;
-            }
-        })
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
     }
 }
 
-struct Counter(AtomicU64);
+/// The model asks for nothing but the time.
+struct Unused;
 
-impl Entropy for Counter {
-    fn fill(&self, bytes: &mut [u8]) {
-        let n = self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes();
-        bytes.iter_mut().zip(n.iter().cycle()).for_each(|(byte, from)| *byte = *from);
+impl Entropy for Unused {
+    fn fill(&self, _: &mut [u8]) {
+        unreachable!("the model draws nothing");
     }
 }
 
-struct NoNetwork;
-
-impl Network for NoNetwork {
+impl Network for Unused {
     fn connect(&self, _: &str) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
-        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+        unreachable!("the model connects to nothing");
     }
     fn listen(&self, _: &str) -> BoxFuture<'_, io::Result<Box<dyn Listener>>> {
-        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+        unreachable!("the model listens to nothing");
     }
 }
 
-struct TokioTasks;
-
-#[expect(clippy::disallowed_methods, reason = "this is the Env of these tests")]
-impl Spawner for TokioTasks {
-    fn spawn(&self, _: &'static str, task: BoxFuture<'static, ()>) -> Task {
-        let handle = tokio::spawn(task);
-        Task::new(move || handle.abort())
+impl Spawner for Unused {
+    fn spawn(&self, _: &'static str, _: BoxFuture<'static, ()>) -> Task {
+        unreachable!("the model has no tasks");
     }
-    fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
-        tokio::task::spawn_blocking(job);
+    fn blocking(&self, _: Box<dyn FnOnce() + Send>) {
+        unreachable!("the model blocks nobody");
     }
 }
 
-/// A fresh store on this clock.
-pub(crate) async fn working_store(clock: &StandingClock) -> SqliteProvider {
-    let env = Env {
+/// An Env that has nothing but this clock.
+pub(crate) fn env(clock: &MovedClock) -> Env {
+    Env {
         clock: Arc::new(clock.clone()),
-        entropy: Arc::new(Counter(AtomicU64::new(1))),
-        network: Arc::new(NoNetwork),
-        spawner: Arc::new(TokioTasks),
-    };
-    SqliteProvider::in_memory(env).await.unwrap()
+        entropy: Arc::new(Unused),
+        network: Arc::new(Unused),
+        spawner: Arc::new(Unused),
+    }
+}
+
+/// Stores with this fault, or with none.
+pub(crate) struct Stores {
+    fault: Option<Fault>,
+    present: Mutex<Present>,
+}
+
+/// The store that was opened last.
+#[derive(Clone)]
+struct Present {
+    clock: MovedClock,
+    model: Arc<ModelProvider>,
+    shared: Arc<Shared>,
+}
+
+impl Present {
+    fn new() -> Self {
+        let clock = MovedClock::new(Arc::new(Still));
+        let model = Arc::new(ModelProvider::new(env(&clock)));
+        let shared = Arc::new(Shared::new(clock.clone()));
+        Self { clock, model, shared }
+    }
+}
+
+impl Stores {
+    pub(crate) fn new(fault: Option<Fault>) -> Self {
+        Self { fault, present: Mutex::new(Present::new()) }
+    }
+
+    fn present(&self) -> Present {
+        self.present.lock().unwrap().clone()
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    fn handle(&self, number: u32, model: Arc<ModelProvider>) -> Arc<dyn Store> {
+        Arc::new(Faulty::new(self.fault, number, model, self.present().shared))
+    }
+}
+
+#[async_trait]
+impl Factory for Stores {
+    async fn open(&self) -> Arc<dyn Store> {
+        *self.present.lock().unwrap() = Present::new();
+        self.handle(1, self.present().model)
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.present().clock.advance(by);
+    }
+
+    async fn reopen(&self) -> Option<Arc<dyn Store>> {
+        let present = self.present();
+        // What was written down is all that is left.
+        let mut state = present.model.state();
+        reopened::forget(self.fault, &mut state);
+        let model = Arc::new(ModelProvider::with_state(env(&present.clock), state));
+        self.present.lock().unwrap().model = Arc::clone(&model);
+        present.shared.reopened();
+        Some(self.handle(1, model))
+    }
+
+    async fn another(&self) -> Option<Arc<dyn Store>> {
+        let present = self.present();
+        let model = if self.has(Fault::SharesNothing) {
+            ModelProvider::new(env(&present.clock))
+        } else {
+            present.model.another()
+        };
+        Some(self.handle(2, Arc::new(model)))
+    }
+
+    async fn set_wall_clock_back(&self, by: Duration) -> bool {
+        let present = self.present();
+        present.clock.set_wall_back(by);
+        present.shared.set_back(by);
+        true
+    }
+
+    async fn trouble(&self, next: Trouble) -> bool {
+        self.present().shared.expect_trouble(next);
+        true
+    }
+
+    async fn damage(&self, what: Damage) -> bool {
+        let model = self.present().model;
+        if !self.has(Fault::HidesDamage) {
+            match what {
+                Damage::History(key) => model.damage(&key, Stored::History),
+                Damage::Mail(key) => model.damage(&key, Stored::Mail),
+                Damage::Activities(key) => model.damage(&key, Stored::Activities),
+            }
+        }
+        true
+    }
 }

@@ -1,0 +1,175 @@
+//! Of the list of all checks: what becomes of an instance and what reaches it. It hands the groups on to what comes next.
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __checks_of_instances {
+    ([$($then:tt)*] [$($with:tt)*] $($before:tt)*) => {
+        $crate::__checks_of_store! {
+            [$($then)*]
+            [$($with)*]
+            $($before)*
+            starts "Starts and duplicates: an id is created once, and nobody else is disturbed" {
+                an_instance_exists_once_its_start_is_acknowledged
+                a_start_arrives_as_it_was_sent
+                a_new_instance_is_leased_at_its_beginning
+                a_lease_says_where_the_instance_stands
+                a_second_start_changes_nothing
+                a_start_of_a_waiting_instance_changes_nothing
+                a_start_of_an_ended_instance_changes_nothing
+                a_start_between_two_executions_changes_nothing
+                a_message_for_nobody_says_so_and_stalls_nothing
+                a_message_for_nobody_is_not_kept_for_a_later_start
+                a_message_for_an_ended_instance_has_no_effect
+                an_id_is_free_in_each_namespace
+                ids_and_names_are_opaque_text
+                payloads_are_opaque_bytes
+                json_text_is_kept_to_the_letter
+            }
+            inbox "Inbox order: mail arrives whole, once, in its order, and makes ready for exactly what is unseen" {
+                mail_arrives_in_the_order_it_was_acknowledged
+                of_two_arrivals_the_earlier_has_the_smaller_time_and_id
+                mail_before_the_first_turn_is_kept_behind_the_start
+                readiness_is_cleared_for_exactly_the_ids_consumed
+                readiness_is_cleared_for_exactly_the_ids_seen
+                unadmitted_arrivals_keep_the_instance_ready
+                unadmitted_arrivals_come_back_with_the_commit
+                mail_that_came_during_a_turn_comes_back_with_its_commit
+                a_split_turn_keeps_the_instance_ready
+                a_split_turn_survives_the_death_of_its_node
+                seen_mail_no_longer_makes_ready
+                seen_mail_is_unread_in_its_order
+                unseen_mail_is_not_unread
+                seen_mail_is_taken_by_a_later_turn
+                new_mail_makes_ready_without_the_seen
+                consumed_mail_never_comes_again
+                unread_mail_is_read_in_windows
+                a_window_that_just_fits_has_no_more
+                mailboxes_do_not_mix
+                many_unread_of_one_name_hide_no_other_name
+                a_long_inbox_is_drained_whole_and_in_order
+            }
+            timers "Visibility and timers: never early, in the order they are due, gone with their execution" {
+                a_timer_is_not_early
+                a_due_timer_makes_its_instance_ready
+                a_timer_without_delay_is_due_at_once
+                a_stamp_is_the_time_of_the_commit_plus_the_delay
+                a_timer_arrives_with_its_due_time
+                timers_arrive_in_the_order_they_are_due
+                timers_and_mail_arrive_in_the_order_of_their_times
+                mail_before_a_timer_is_due_comes_before_it
+                a_consumed_timer_fires_once
+                a_due_timer_waits_until_it_is_consumed
+                a_cancelled_timer_does_not_fire
+                cancelling_a_timer_leaves_the_others
+                a_due_timer_of_a_held_instance_goes_to_its_holder
+                a_commit_gives_the_timers_due_by_now
+                the_end_removes_timers
+                a_timer_may_be_a_century_away
+                many_far_timers_hide_no_near_one
+            }
+            executions "Executions and continue-as-new: the next one begins in the same commit, and mail goes with it" {
+                the_next_execution_starts_in_the_same_commit
+                the_next_execution_may_stay_with_the_holder
+                executions_are_numbered_one_by_one
+                each_execution_keeps_its_own_history
+                between_two_executions_the_instance_runs
+                unseen_mail_is_carried_over_behind_the_start
+                unread_mail_is_carried_over
+                a_consumed_message_is_not_carried_over
+                a_pending_cancel_is_carried_over
+                status_is_carried_over_and_its_version_goes_on
+                keys_are_carried_over
+                timers_are_not_carried_over
+                a_due_timer_is_not_carried_over
+                open_activities_are_cancelled_by_the_next_execution
+                an_unread_completion_is_not_carried_over
+                a_commit_for_the_former_execution_is_refused
+                the_next_execution_is_latest_unless_named
+                the_incarnation_stays
+            }
+            children "Children: made by their parent’s commit, they report to it once and end with it" {
+                a_child_exists_with_its_parent_s_commit
+                a_child_s_start_names_who_waits
+                a_child_runs_the_version_it_was_started_with
+                an_id_in_use_is_a_refusal_in_the_parent_s_mail
+                a_refused_child_makes_its_parent_ready
+                the_end_of_an_unrelated_instance_tells_nobody
+                a_detached_start_has_no_parent
+                a_detached_start_of_an_id_in_use_is_left_alone
+                a_parent_is_told_of_every_kind_of_end
+                an_ended_child_makes_its_waiting_parent_ready
+                a_parent_is_told_only_at_the_final_end
+                the_next_execution_of_a_child_knows_its_parent
+                an_end_for_a_former_execution_is_dropped
+                an_end_for_an_ended_parent_is_dropped
+                a_parent_s_cancel_reaches_its_child
+                a_parent_s_terminate_reaches_its_child
+                a_message_to_an_ended_child_is_dropped
+                a_message_for_another_child_of_that_id_is_dropped
+                a_message_to_an_instance_that_is_no_child_is_dropped
+                the_end_of_a_parent_cancels_its_children
+                the_next_execution_of_a_parent_cancels_its_children
+                a_commit_that_ends_the_parent_still_tells_its_children
+                a_commit_that_continues_the_parent_still_tells_its_children
+                one_event_tells_several_children
+                a_message_of_a_later_execution_is_dropped
+                a_detached_start_survives_the_end_of_who_started_it
+                a_child_is_created_by_the_commit_that_ends_its_starter
+                a_child_lives_in_its_parent_s_namespace
+            }
+            cancellation "Cancellation: cancels and terminations arrive, and cancelled activities are over" {
+                a_cancel_arrives_and_ends_nothing_by_itself
+                a_second_cancel_is_a_message_of_its_own
+                a_cancel_before_the_first_turn_comes_after_the_start
+                a_termination_is_for_every_node
+                a_termination_before_the_first_turn_is_for_every_node
+                a_termination_of_a_held_instance_goes_to_its_holder
+                a_cancelled_activity_is_never_leased
+                a_cancelled_activity_tells_its_worker_to_stop
+                a_cancelled_activity_completes_nothing
+                a_cancelled_activity_cannot_be_fused
+                a_cancelled_activity_never_comes_back
+                cancelling_an_activity_leaves_the_others
+                cancelling_an_activity_leaves_other_instances
+                cancelling_an_activity_that_is_done_is_harmless
+                the_end_cancels_open_activities
+                every_kind_of_end_cancels_open_activities
+            }
+            status "Status: the custom status is that of the latest commit that set it" {
+                a_new_instance_has_no_status
+                a_status_is_set_by_its_commit
+                a_reset_clears_the_status_and_raises_its_version
+                a_commit_without_status_leaves_it
+                the_same_status_again_raises_its_version
+                a_refused_commit_leaves_the_status
+                the_status_stays_after_the_end
+                a_base_has_the_status_as_of_the_execution_s_start
+            }
+            kv "KV: keys are as the latest commit left them, a base as the execution found them" {
+                a_key_is_set_and_overwritten
+                a_key_is_cleared
+                every_key_is_cleared
+                changes_are_made_in_their_order
+                keys_are_given_in_their_order
+                instances_have_keys_of_their_own
+                a_base_hides_what_this_execution_wrote
+                a_first_execution_has_an_empty_base
+                a_base_hides_a_clear_of_all_of_this_execution
+                a_base_unites_all_earlier_executions
+                a_key_keeps_the_time_of_its_writing
+                values_may_be_empty_and_large_and_odd
+                keys_stay_after_the_end
+                an_unknown_instance_has_no_keys
+            }
+            waiting "Waiting: an instance says what it waits on, as its latest commit said it" {
+                before_the_first_commit_there_is_no_phrase
+                the_phrase_is_that_of_the_latest_commit
+                every_kind_of_end_takes_the_phrase_away
+                the_next_execution_waits_on_its_own
+                a_refused_commit_leaves_the_phrase
+                mail_and_leases_leave_the_phrase
+                the_phrase_survives_a_restart
+            }
+        }
+    };
+}

@@ -1,0 +1,237 @@
+//! Of the list of all checks: who gets work, what is read and managed, what holds for the store as a whole. It hands the groups on to what comes next.
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __checks_of_store {
+    ([$($then:tt)*] [$($with:tt)*] $($before:tt)*) => {
+        $($then)* ! {
+            [$($with)*]
+            $($before)*
+            activities "Activities: each has one worker, the oldest first" {
+                an_activity_has_one_worker
+                an_activity_says_all_that_was_scheduled
+                activities_are_leased_oldest_first
+                activities_of_older_commits_come_first
+                an_expired_activity_is_taken_over
+                an_expired_activity_nobody_took_over_completes
+                an_expired_activity_nobody_took_over_is_renewed
+                a_renewed_activity_outlives_its_first_deadline
+                a_renewal_after_the_completion_does_not_say_held
+                an_unknown_lease_completes_nothing
+                an_activity_of_a_waiting_instance_needs_no_holder
+                a_held_activity_blocks_no_other
+            }
+            sessions "Sessions: their activities go to one node while it lives and has them in use" {
+                a_session_belongs_to_the_node_that_took_it_first
+                a_session_stays_with_its_node_between_activities
+                sessions_go_to_different_nodes
+                a_node_owns_no_more_sessions_than_its_limit
+                a_full_node_still_gets_what_its_sessions_bring
+                a_node_without_sessions_gets_plain_activities
+                plain_activities_go_to_every_node
+                an_idle_session_moves
+                a_session_that_may_not_idle_is_free_when_its_work_ends
+                a_session_keeps_the_longest_idle_time_its_node_asked_for
+                a_session_does_not_move_while_its_activity_runs
+                a_newer_run_of_a_node_takes_its_sessions
+                a_released_activity_stays_in_its_session
+                an_expired_activity_goes_back_to_the_node_of_its_session
+                activities_of_a_session_are_leased_oldest_first
+                instances_share_a_session_by_its_name
+                a_session_outlives_the_execution
+                a_claim_takes_the_session
+                a_claim_respects_the_session_s_node
+                a_session_is_claimed_by_one_of_many
+            }
+            routing "Tags: an activity goes to nodes that take its name and its tag" {
+                default_only_takes_what_has_no_tag
+                any_takes_every_tag
+                none_takes_nothing
+                named_tags_take_only_those
+                several_tags_are_taken_together
+                default_and_takes_both
+                a_tag_is_given_with_the_activity
+                a_tag_stays_after_a_release
+                a_node_gets_only_names_it_runs
+                work_for_others_blocks_nobody
+            }
+            versions "Capability and versions: an instance goes to nodes that run its name, version and flags" {
+                a_node_gets_only_orchestrations_it_runs
+                an_instance_for_others_blocks_nobody
+                what_a_filter_skips_stays_free
+                a_node_without_orchestrations_gets_none
+                latest_goes_to_every_version_until_it_is_resolved
+                the_version_of_the_first_turn_is_kept
+                a_version_asked_for_needs_a_node_that_runs_it
+                a_node_that_lost_the_version_may_not_take_over
+                unknown_flags_keep_a_node_away
+                a_turn_may_add_a_flag
+            }
+            unclaimed "Unclaimed work: what is ready and what nobody takes is told, with its age" {
+                a_first_turn_is_unclaimed_until_it_is_leased
+                a_later_turn_is_unclaimed_when_something_has_arrived
+                an_activity_is_unclaimed_until_it_is_leased
+                an_activity_that_was_claimed_is_not_unclaimed
+                tag_and_session_of_what_waits_are_told
+                the_longest_waiting_work_is_told_with_its_age
+                a_lease_that_ran_out_leaves_its_work_unclaimed
+                what_waits_for_its_time_is_not_unclaimed
+                the_end_leaves_nothing_unclaimed
+                names_of_ready_instances_are_told_with_their_oldest
+                names_of_queued_activities_are_told_with_their_oldest
+                a_name_of_which_one_is_held_is_left_out
+                what_may_wait_for_its_turn_is_left_out
+                a_lost_attempt_is_told_since_its_lease_ran_out
+                what_one_node_passed_over_may_come_to_another
+                what_may_wait_for_room_for_its_session_is_left_out
+                a_leased_activity_says_since_when_it_could_be
+            }
+            wakeups "Wake-ups: a wait for work misses nothing and ends in time" {
+                what_happened_before_the_wait_is_not_missed
+                a_wait_goes_on_from_what_the_last_one_gave
+                a_start_wakes
+                an_event_wakes
+                a_due_timer_wakes
+                an_activity_queued_by_another_node_wakes
+                a_completion_wakes
+                mail_for_a_held_instance_wakes_its_holder
+                a_due_timer_of_a_held_instance_wakes_its_holder
+                the_cancel_of_a_held_activity_wakes_its_worker
+                the_end_of_an_instance_wakes_who_runs_its_activity
+                a_release_wakes
+                a_released_activity_wakes
+                the_end_of_a_delay_wakes
+                a_terminate_wakes
+                a_child_s_end_wakes_its_parent_s_node
+                every_waiting_node_is_woken
+                a_wait_without_work_ends_after_its_time
+                a_dropped_wait_disturbs_nobody
+            }
+            reads "Reads and stats: clients see what was committed, and counts that are right" {
+                what_does_not_exist_reads_as_nothing
+                each_kind_of_end_is_read_as_it_was
+                an_execution_is_described
+                a_history_is_read_as_it_was_committed
+                ids_are_listed_in_order_and_in_pages
+                ids_are_listed_by_status
+                ids_are_listed_per_namespace
+                a_tree_is_read_from_any_of_its_members
+                sizes_of_an_instance_are_counted
+                sizes_are_of_the_current_execution
+                unread_mail_stays_pending_over_continue_as_new
+                the_store_is_counted
+                what_waits_is_counted
+                a_revision_changes_with_state_execution_and_status
+                a_watch_sees_the_end
+                a_watch_sees_a_status
+                a_watch_sees_a_value
+                a_watch_of_what_changed_before_is_answered_at_once
+                a_watch_sees_an_instance_come
+                a_watch_ends_after_its_time
+                ids_are_listed_on_from_one_that_is_gone
+            }
+            deletion "Deletion and cascade: whole trees go, ended ones unless forced, and nothing late returns" {
+                an_ended_instance_is_deleted_whole
+                a_running_instance_is_deleted_only_by_force
+                an_instance_between_two_executions_runs
+                an_unknown_instance_is_not_found
+                a_child_is_deleted_only_through_its_root
+                a_root_is_deleted_with_everything_below_it
+                deletion_takes_work_and_timers_along
+                a_late_completion_of_a_deleted_instance_is_gone
+                a_deleted_id_is_used_again_by_another_incarnation
+                nothing_late_reaches_the_next_incarnation
+                a_bulk_deletion_takes_ended_roots_only
+                a_bulk_deletion_keeps_to_the_ids_given
+                a_bulk_deletion_of_no_ids_deletes_nothing
+                a_bulk_deletion_keeps_to_its_limit
+                a_bulk_deletion_keeps_to_its_time
+                a_bulk_deletion_takes_children_along
+                deleted_messages_are_counted
+                a_bulk_deletion_keeps_to_its_namespace
+            }
+            pruning "Pruning: old executions go, the current one and what lives on stay" {
+                the_newest_are_kept
+                the_current_execution_is_never_pruned
+                pruning_keeps_to_its_time
+                both_conditions_must_hold
+                pruning_keeps_the_keys
+                pruning_many_takes_running_chains_too
+                pruning_an_unknown_instance_does_nothing
+                pruning_keeps_to_its_namespace
+                pruning_keeps_to_its_limit
+            }
+            corruption "Undecodable data: it is set apart and blocks nobody" {
+                an_undecodable_history_is_told_apart
+                an_undecodable_history_can_be_terminated
+                undecodable_mail_blocks_no_other_instance
+                an_undecodable_activity_blocks_no_other
+                an_instance_with_undecodable_mail_can_be_terminated
+                an_undecodable_instance_can_be_deleted
+            }
+            limits "Limits: what is too large or makes no sense is refused, and nothing is written" {
+                the_limits_are_told
+                an_id_has_its_limit
+                a_name_has_its_limit
+                a_mailbox_name_has_its_limit
+                a_payload_has_its_limit
+                a_refused_request_stalls_nothing
+                a_large_payload_comes_back_whole
+                asking_for_nothing_gives_nothing
+                what_was_never_held_is_lost_or_gone
+                a_closed_store_is_unusable
+                closing_wakes_who_waits
+                closing_again_does_not_hang
+                an_error_names_its_method
+            }
+            clock "Clock: the store’s clock is the only one, and it never goes back" {
+                every_answer_has_a_time_that_is_not_earlier
+                time_passes
+                an_arrival_is_stamped_between_its_neighbours
+                a_wall_clock_set_back_hands_out_no_earlier_time
+                a_wall_clock_set_back_stalls_no_timer_and_no_lease
+            }
+            durability "Durability: what was acknowledged is there after the store was opened again" {
+                an_acknowledged_start_survives
+                an_applied_commit_survives
+                an_applied_commit_is_known_after_a_restart
+                a_request_is_known_after_a_restart
+                a_timer_survives
+                a_completion_survives
+                unread_mail_survives
+                a_split_turn_survives
+                time_goes_on_after_a_restart
+                a_wall_clock_set_back_before_a_restart_hands_out_no_earlier_time
+                incarnations_are_not_used_again_after_a_restart
+                attempts_survive
+                a_delay_survives
+            }
+            sharing "Sharing: two handles on one store are as two processes" {
+                what_one_writes_the_other_reads
+                a_lease_of_one_keeps_the_other_away
+                a_request_is_applied_once_over_both
+                work_from_one_wakes_the_other
+                the_end_in_one_is_watched_by_the_other
+                both_lease_each_instance_once
+                a_commit_of_one_is_fenced_by_the_other
+            }
+            concurrency "Concurrency: of many at once each counts once, nothing is lost, nobody waits for ever" {
+                many_nodes_lease_each_instance_once
+                many_workers_lease_each_activity_once
+                of_many_commits_on_one_base_one_is_applied
+                the_same_commit_many_times_is_applied_once
+                commits_of_many_instances_do_not_disturb_each_other
+                of_many_starts_of_one_id_one_creates
+                many_events_at_once_all_arrive_once
+                of_many_completions_of_one_activity_one_counts
+                mail_during_commits_is_never_lost
+                two_instances_starting_each_other_s_children_do_not_block
+                parents_and_children_that_end_at_once_do_not_block
+                of_a_commit_and_a_take_over_at_once_one_counts
+                of_a_completion_and_a_commit_that_fuses_it_one_counts
+                a_deletion_and_a_commit_at_once_leave_nothing_behind
+                of_a_client_s_start_and_a_parent_s_one_creates
+            }
+        }
+    };
+}

@@ -1,0 +1,150 @@
+//! Of the list of all checks: what commits a turn and who may. It hands the groups on to what comes next.
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __checks_of_turns {
+    ([$($then:tt)*] [$($with:tt)*] $($before:tt)*) => {
+        $crate::__checks_of_instances! {
+            [$($then)*]
+            [$($with)*]
+            $($before)*
+            atomicity "Atomicity: a commit is applied whole or not at all, and so is the end of an activity" {
+                a_commit_lands_whole
+                a_refused_commit_changes_nothing
+                a_refused_commit_keeps_lease_and_mail
+                one_lost_activity_refuses_the_whole_commit
+                a_completion_removes_the_activity_and_brings_its_message
+                a_failure_arrives_as_it_was_sent
+                a_fused_completion_leaves_no_activity_and_no_message
+                an_activity_completed_on_its_own_cannot_be_fused
+            }
+            retries "Idempotent retry: what is sent twice with the same ids is applied once and answered alike" {
+                a_repeated_lease_gives_the_same_instances
+                a_repeated_lease_that_gave_nothing_may_be_asked_again
+                a_repeated_lease_gives_the_same_activities
+                a_repeated_commit_is_applied_once
+                a_repeated_commit_gives_the_same_claims
+                a_repeated_commit_gives_the_same_timer_stamps
+                a_repeated_commit_gives_what_has_arrived_by_now
+                a_repeated_commit_is_known_though_another_holds_the_instance
+                a_repeated_commit_with_a_fused_completion_is_applied
+                a_repeated_final_commit_tells_the_parent_once
+                a_repeated_commit_refuses_a_child_once
+                a_repeated_continue_as_new_makes_one_execution
+                a_repeated_completion_is_gone_and_arrives_once
+                a_repeated_start_answers_created
+                a_repeated_start_answers_created_after_the_end
+                a_repeated_event_arrives_once
+                a_repeated_event_arrives_once_though_it_was_taken
+                two_requests_with_the_same_content_are_two
+                a_repeated_cancel_arrives_once
+                a_repeated_terminate_arrives_once
+                a_repeated_release_does_not_touch_the_next_holder
+                a_repeated_refund_counts_once
+                a_repeated_renewal_says_held_again
+                a_request_is_known_behind_many_others
+            }
+            trouble "Trouble: a call that failed says whether to send it again, and again is applied once" {
+                what_a_busy_store_refused_is_not_applied
+                what_a_full_store_refused_is_not_applied
+                a_commit_whose_answer_was_lost_is_applied_once
+                a_start_whose_answer_was_lost_creates_once
+                a_completion_whose_answer_was_lost_arrives_once
+                a_lease_whose_answer_was_lost_counts_one_attempt
+                a_commit_whose_answer_was_lost_can_be_given_up
+            }
+            refusals "Refusals: a commit that may not be applied is refused for the reason that comes first" {
+                an_unknown_instance_is_gone
+                another_execution_is_gone
+                an_ended_instance_is_gone
+                another_base_is_a_conflict
+                a_base_before_the_first_commit_is_a_conflict
+                another_next_event_is_a_conflict
+                another_lease_is_lost
+                the_lease_of_another_instance_is_lost
+                an_instance_nobody_holds_takes_no_commit
+                an_applied_commit_is_known_before_all_else
+                gone_comes_before_conflict
+                conflict_comes_before_a_lost_lease
+                a_lost_lease_comes_before_a_lost_activity
+                an_expired_activity_nobody_took_over_is_fused
+                an_activity_taken_over_is_lost
+                a_deleted_instance_is_gone
+            }
+            leases "Leases and fencing: an instance has one holder, and who lost it can commit nothing" {
+                an_instance_has_one_holder
+                holding_one_instance_leaves_others_free
+                no_more_are_leased_than_asked_for
+                the_longest_ready_is_leased_first
+                an_expired_lease_is_taken_over
+                a_commit_after_take_over_is_refused
+                a_commit_after_take_over_and_commit_is_refused
+                an_expired_lease_nobody_took_over_still_commits
+                an_expired_lease_without_work_makes_nothing_ready
+                an_expired_lease_with_new_mail_is_taken_over
+                a_renewed_lease_outlives_its_first_deadline
+                an_expired_lease_nobody_took_over_is_renewed
+                a_renewal_after_take_over_says_lost
+                renewals_are_answered_each_and_in_order
+                new_mail_for_a_held_instance_goes_to_its_holder
+                mail_given_to_the_holder_is_not_given_again
+                an_instance_without_new_mail_is_not_given_to_its_holder
+                a_commit_that_keeps_the_lease_keeps_others_away
+                a_commit_that_does_not_keep_the_lease_releases_it
+                an_ended_instance_is_held_by_nobody
+                reads_need_the_lease
+                a_holder_reads_the_history_it_committed
+                history_is_read_in_pages_without_gaps
+            }
+            release "Release: what is handed back is ready at once or after its delay, what is given up never applies" {
+                a_released_instance_is_ready_at_once
+                a_commit_after_release_is_refused
+                release_touches_only_what_it_names
+                a_release_under_another_lease_frees_nothing
+                a_delayed_release_hides_the_instance_until_then
+                a_delayed_instance_loses_no_mail
+                a_released_activity_is_leased_at_once
+                a_released_activity_is_lost_to_its_worker
+                a_delayed_activity_is_hidden_until_then
+                instances_and_activities_are_released_together
+                a_commit_given_up_is_never_applied
+                giving_up_an_applied_commit_releases_its_claims
+                giving_up_an_applied_commit_releases_the_instance
+                giving_up_an_old_commit_leaves_the_next_holder_alone
+                mail_does_not_shorten_a_delay
+                a_termination_does_not_wait_for_a_delay
+            }
+            attempts "Attempts: counted for what was begun, given back by a refund, set back by a commit" {
+                the_first_attempt_of_an_instance_is_one
+                a_take_over_of_an_instance_counts
+                a_release_without_refund_counts
+                a_refund_gives_the_attempt_back
+                an_applied_commit_sets_the_attempts_back
+                a_refused_commit_does_not_set_the_attempts_back
+                mail_for_the_holder_counts_no_attempt
+                new_mail_does_not_set_the_attempts_back
+                attempts_are_counted_per_instance
+                the_first_attempt_of_an_activity_is_one
+                a_take_over_of_an_activity_counts
+                a_released_activity_counts_unless_refunded
+                attempts_are_counted_per_activity
+                a_claim_counts_an_attempt
+                an_attempt_of_an_activity_is_not_the_instance_s
+            }
+            claims "Claims: a commit takes what it schedules, within permits and behind older work" {
+                a_claim_holds_what_the_commit_schedules
+                without_a_claim_nothing_is_claimed
+                permits_bound_a_claim_and_the_rest_is_for_others
+                no_permits_claim_nothing
+                older_work_of_the_kind_comes_before_a_claim
+                older_work_for_others_does_not_hinder_a_claim
+                older_work_that_is_held_does_not_hinder_a_claim
+                a_claim_takes_only_names_the_node_runs
+                a_claim_takes_only_tags_of_the_node
+                a_claim_that_expires_is_taken_over
+                a_step_is_one_commit_and_no_fetch
+                a_refused_commit_claims_nothing
+            }
+        }
+    };
+}
