@@ -43,7 +43,7 @@ impl SqliteOptions {
 impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteOptions")
-            .field("path", &self.path)
+            .field("path", &shown(&self.path))
             .field("durability", &self.durability)
             .finish_non_exhaustive()
     }

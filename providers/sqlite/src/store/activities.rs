@@ -7,7 +7,7 @@ use super::sql::{Id, Next, Sql, id, later, ms};
 use super::{Tx, claims, quarantine, sessions};
 use crate::error::Result;
 use duroxide_core::{
-    ArrivalBody, Encoding, EventId, ExecutionId, Headers, InstanceId, Payload, TimeMs,
+    ArrivalBody, Encoding, EventId, ExecutionId, Headers, InstanceId, Payload, TimeMs, Undecodable,
 };
 use duroxide_provider::{
     ActivityFate, ActivityKey, CompleteActivity, Incarnation, InstanceKey, LeaseActivities,
@@ -34,6 +34,8 @@ pub(crate) fn lease_activities(tx: &Tx<'_>, request: &LeaseActivities) -> Result
             }
         }
     }
+    // In the order of the queue, whichever were chosen first.
+    activities.sort_by_key(|leased: &LeasedActivity| leased.ready_at);
     Ok(LeasedActivities { activities, wake_seq: tx.wake_seq, store_now: tx.now })
 }
 
@@ -150,7 +152,8 @@ fn give(tx: &Tx<'_>, activity: &ActivityKey) -> Result<Option<LeasedActivity>> {
         match serde_json::from_slice::<Headers>(&headers) {
             Ok(headers) => leased.headers = headers,
             Err(error) => {
-                let why = format!("headers of activity {}: {error}", activity.event);
+                let why = Undecodable::from(error);
+                let why = format!("headers of activity {}: {why}", activity.event);
                 quarantine::quarantine(tx, &instance, &why)?;
                 return Ok(None);
             }

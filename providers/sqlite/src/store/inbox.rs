@@ -6,7 +6,8 @@ use super::instances::InstanceRow;
 use super::sql::{Next, Sql};
 use crate::error::{Result, StoreError};
 use duroxide_core::{
-    Arrival, ArrivalBody, ArrivalId, Channel, EventId, MailName, Origin, TimeMs, UnreadMail,
+    Arrival, ArrivalBody, ArrivalId, Channel, EventId, MailName, Origin, TimeMs, Undecodable,
+    UnreadMail,
 };
 use rusqlite::Connection;
 
@@ -211,7 +212,7 @@ impl Window {
         let id = row.get(0)?;
         let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         let body = serde_json::from_slice(bytes)
-            .map_err(|error| StoreError::corrupt(&self.what, format!("message {id}: {error}")))?;
+            .map_err(|error| StoreError::corrupt(&self.what, undecodable(id, error)))?;
         self.bytes += bytes.len();
         let origin = Origin::Inbox(ArrivalId(id));
         if self.arrivals.iter().any(|arrival| arrival.origin == origin) {
@@ -291,12 +292,16 @@ fn mail_name(mail: &rusqlite::Row<'_>) -> rusqlite::Result<MailName> {
     Ok(MailName { channel: channel_of(mail.get(0)?), name: mail.get(1)? })
 }
 
+/// What is wrong with the body of a message.
+fn undecodable(id: u64, error: serde_json::Error) -> String {
+    format!("message {id}: {}", Undecodable::from(error))
+}
+
 fn unread_mail(mail: &rusqlite::Row<'_>, row: &InstanceRow) -> Result<UnreadMail> {
     let id = mail.get(2)?;
     let corrupt = |message: String| StoreError::corrupt(row.display(), message);
     let bytes = mail.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
-    let body =
-        serde_json::from_slice(bytes).map_err(|error| corrupt(format!("message {id}: {error}")))?;
+    let body = serde_json::from_slice(bytes).map_err(|error| corrupt(undecodable(id, error)))?;
     let ArrivalBody::Mail { channel, name, data } = body else {
         return Err(corrupt(format!("message {id} is not mail")));
     };

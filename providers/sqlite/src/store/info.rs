@@ -6,7 +6,7 @@ use super::instances::{InstanceRow, State};
 use super::sql::{Next, Sql};
 use super::unclaimed;
 use crate::error::{Result, StoreError};
-use duroxide_core::{ExecutionId, InstanceId, KvEntry, TimeMs};
+use duroxide_core::{ExecutionId, InstanceId, KvEntry, TimeMs, Undecodable};
 use duroxide_provider::{
     ExecutionInfo, InstanceInfo, InstanceKey, InstanceState, InstanceStats, InstanceTree,
     ListFilter, Page, QueueDepths, SystemMetrics, Work,
@@ -64,8 +64,9 @@ pub(crate) fn instance(
 fn state(key: &InstanceKey, outcome: Option<Vec<u8>>) -> Result<InstanceState> {
     match outcome {
         None => Ok(InstanceState::Running),
-        Some(outcome) => serde_json::from_slice(&outcome)
-            .map_err(|error| StoreError::corrupt(key.to_string(), format!("outcome: {error}"))),
+        Some(outcome) => serde_json::from_slice(&outcome).map_err(|error| {
+            StoreError::corrupt(key.to_string(), format!("outcome: {}", Undecodable::from(error)))
+        }),
     }
 }
 

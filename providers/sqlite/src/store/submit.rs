@@ -4,7 +4,7 @@ use super::instances::{self, InstanceRow, NewInstance};
 use super::sql::{Id, Sql, id};
 use super::{Tx, quarantine};
 use crate::error::{Result, StoreError};
-use duroxide_core::{ArrivalBody, Payload};
+use duroxide_core::ArrivalBody;
 use duroxide_provider::{Submission, Submit, Submitted};
 
 /// How long a request is remembered, in ms: well beyond any caller's retries.
@@ -18,19 +18,17 @@ pub(crate) fn submit(tx: &Tx<'_>, request: &Submit) -> Result<Submitted> {
     if let Some(answer) = remembered(tx, request_id)? {
         return Ok(answer);
     }
+    if let Some(message) = request.broken_limit(tx.limits) {
+        return Err(StoreError::Invalid(message));
+    }
     let answer = match &request.what {
         Submission::Start { name, version, input, headers } => {
-            check_size(tx, "the input", input)?;
-            check_text("an instance id", request.key.id.as_str(), tx.limits.instance_id_bytes)?;
-            check_text("the name of an orchestration", name, tx.limits.name_bytes)?;
             let version = version.as_deref();
             let key = &request.key;
             let new = NewInstance { key, name, version, input, headers, parent: None };
             if instances::create(tx, new)? { Submitted::Created } else { Submitted::AlreadyExists }
         }
         Submission::Mail { mailbox, data } => {
-            check_size(tx, "the data", data)?;
-            check_text("the name of a mailbox", &mailbox.name, tx.limits.name_bytes)?;
             let (channel, name) = (mailbox.channel, mailbox.name.clone());
             send(tx, request, &ArrivalBody::Mail { channel, name, data: data.clone() })?
         }
@@ -46,23 +44,6 @@ pub(crate) fn submit(tx: &Tx<'_>, request: &Submit) -> Result<Submitted> {
         remember(tx, request_id, answer)?;
     }
     Ok(answer)
-}
-
-fn check_size(tx: &Tx<'_>, what: &str, payload: &Payload) -> Result<()> {
-    let limit = tx.limits.payload_bytes;
-    if payload.len() > limit {
-        let size = payload.len();
-        return Err(StoreError::Invalid(format!("{what} has {size} bytes, the limit is {limit}")));
-    }
-    Ok(())
-}
-
-fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
-    let size = text.len();
-    if size == 0 || size > limit {
-        return Err(StoreError::Invalid(format!("{what} has 1 to {limit} bytes, not {size}")));
-    }
-    Ok(())
 }
 
 fn send(tx: &Tx<'_>, request: &Submit, body: &ArrivalBody) -> Result<Submitted> {

@@ -16,34 +16,36 @@ const READY: usize = 1_000;
 /// How many names of activities are looked at.
 const NAMES: usize = 1_000;
 
-/// The oldest activity of an instance that is ready and that nobody holds.
+/// The oldest activity of an instance that is ready and that nobody holds; of equally old ones
+/// the one that was scheduled first.
 pub(crate) fn activity(
     sql: &Connection,
     incarnation: u64,
     now: TimeMs,
 ) -> Result<Option<Unclaimed>> {
     let queued = sql.one(
-        "SELECT visible_at, name, tag, session FROM activities
+        "SELECT visible_at, name, tag, session, seq FROM activities
          WHERE incarnation = ?1 AND lease IS NULL AND visible_at <= ?2
-         ORDER BY visible_at LIMIT 1",
+         ORDER BY visible_at, seq LIMIT 1",
         (incarnation, now.0),
         |row| found(row, now),
     )?;
     // Attempts that died, and that nobody has taken over: few, whatever waits.
     let lost = sql.one(
-        "SELECT max(visible_at, lease_until), name, tag, session
+        "SELECT max(visible_at, lease_until) AS since, name, tag, session, seq
          FROM activities INDEXED BY activities_leased
          WHERE lease IS NOT NULL AND lease_until <= ?2 AND incarnation = ?1
-         ORDER BY lease_until LIMIT 1",
+         ORDER BY since, seq LIMIT 1",
         (incarnation, now.0),
         |row| found(row, now),
     )?;
-    Ok(oldest(queued, lost))
+    let oldest = queued.into_iter().chain(lost).min_by_key(|(found, seq)| (found.since, *seq));
+    Ok(oldest.map(|(found, _)| found))
 }
 
-fn found(row: &Row<'_>, now: TimeMs) -> rusqlite::Result<Unclaimed> {
+fn found(row: &Row<'_>, now: TimeMs) -> rusqlite::Result<(Unclaimed, u64)> {
     let work = Work::Activity { name: row.get(1)?, tag: row.get(2)?, session: row.get(3)? };
-    Ok(since(TimeMs(row.get(0)?), now, work))
+    Ok((since(TimeMs(row.get(0)?), now, work), row.get(4)?))
 }
 
 /// Work that waits since then.
