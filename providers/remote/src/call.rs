@@ -115,6 +115,16 @@ impl Call {
         }
     }
 
+    /// Hold it back no longer than this, if it is a long poll. An early answer says that there
+    /// is no news, and whoever still waits asks again.
+    pub(crate) fn held_for_at_most(&mut self, most: Duration) {
+        if let Self::WaitForWork(WaitForWork { max, .. }) | Self::Watch(WatchRequest { max, .. }) =
+            self
+        {
+            *max = most.min(*max);
+        }
+    }
+
     /// Do it, and encode the method's `Result`.
     pub(crate) async fn perform(self, store: &dyn Store) -> Encoded {
         match self {

@@ -16,6 +16,8 @@ mod alarm;
 mod call;
 mod client;
 mod frames;
+#[cfg(test)]
+mod fuzz;
 mod server;
 mod token;
 mod wire;

@@ -71,3 +71,24 @@ pub(crate) struct Welcome {
 pub(crate) fn encode<T: Serialize>(frame: &T) -> Result<Bytes, serde_json::Error> {
     serde_json::to_vec(frame).map(Bytes::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duroxide_core::Undecodable;
+
+    #[test]
+    fn what_cannot_be_read_is_not_quoted() {
+        for frame in [
+            r#"{"Hello":{"protocol":"hunter2","token":"hunter2","max_frame":1}}"#,
+            r#"{"hunter2":{}}"#,
+            r#"{"Call":{"id":"hunter2","call":1}}"#,
+            "hunter2",
+            r#"{"Hello":{"token":"hunter2"#,
+        ] {
+            let error = serde_json::from_str::<ToServer<'_>>(frame).err().unwrap();
+            let said = Undecodable::from(error);
+            assert!(!format!("{said} {said:?}").contains("hunter2"), "{said}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use super::driver::{Command, Driver, Fate, Line, Outgoing};
 use crate::alarm::Alarm;
 use crate::wire::{ToClient, ToServer, encode};
 use bytes::{Bytes, BytesMut};
+use duroxide_core::Undecodable;
 use duroxide_provider::env::Env;
 use futures_util::StreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +28,14 @@ enum Ending {
     Silent,
     #[error("the connection failed: {0}")]
     Io(#[from] std::io::Error),
-    #[error("the server sent a frame that cannot be read: {0}")]
-    Malformed(#[from] serde_json::Error),
+    #[error("the server sent a frame that is none of the protocol's: {0}")]
+    Malformed(#[from] Undecodable),
+}
+
+impl From<serde_json::Error> for Ending {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(error.into())
+    }
 }
 
 /// A call that waits for its answer.

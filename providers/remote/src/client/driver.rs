@@ -7,7 +7,7 @@ use crate::Token;
 use crate::frames::{Reader, Writer, split, trust};
 use crate::wire::{Hello, PROTOCOL, ToClient, ToServer, Welcome, encode};
 use bytes::Bytes;
-use duroxide_core::Limits;
+use duroxide_core::{Limits, Undecodable};
 use duroxide_provider::env::Env;
 use futures_util::StreamExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -161,7 +161,8 @@ impl Driver {
             Some(frame) => frame.map_err(|e| failed(&e))?,
             None => return Err(failed(&"the server closed the connection")),
         };
-        match serde_json::from_slice(&frame).map_err(|e| failed(&e))? {
+        let greeting = serde_json::from_slice(&frame).map_err(Undecodable::from);
+        match greeting.map_err(|why| failed(&format!("its greeting is none: {why}")))? {
             ToClient::Welcome(Welcome { max_frame, limits, read_only }) => {
                 self.read_only.store(read_only, Ordering::Relaxed);
                 *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;

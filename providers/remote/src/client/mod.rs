@@ -13,7 +13,7 @@ use crate::call::{Call, Nature};
 use crate::wire::{DEFAULT_FRAME_BYTES, ToServer, encode};
 use bytes::Bytes;
 use driver::{Command, Driver, Fate, Outgoing};
-use duroxide_core::Limits;
+use duroxide_core::{Limits, Undecodable};
 use duroxide_provider::ProviderError;
 use duroxide_provider::env::{Env, Task};
 use serde::de::DeserializeOwned;
@@ -134,7 +134,10 @@ impl RemoteProvider {
                         self.env.sleep(pause).await;
                     }
                     Ok(result) => return result,
-                    Err(error) => attempts.lost(format!("the answer cannot be read: {error}")),
+                    Err(error) => {
+                        let why = Undecodable::from(error);
+                        attempts.lost(format!("the answer is none to this call: {why}"));
+                    }
                 },
                 Fate::NotSent(why) => attempts.last = why,
                 Fate::Lost(why) => attempts.lost(why),

@@ -3,11 +3,13 @@
 //! does not read stops nothing else. Not here: what a call does ([`Call::perform`]).
 
 use super::ServerOptions;
+use super::door::Guest;
 use crate::alarm::Alarm;
 use crate::call::{Call, Encoded, Nature, result};
 use crate::frames::{Reader, Writer, split, trust};
 use crate::wire::{GREETING_BYTES, Hello, PROTOCOL, ToClient, ToServer, Welcome, encode};
 use bytes::{Bytes, BytesMut};
+use duroxide_core::Undecodable;
 use duroxide_provider::env::{BoxFuture, Env, Stream};
 use duroxide_provider::{ProviderError, Store};
 use futures_util::StreamExt as _;
@@ -15,6 +17,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -28,20 +31,53 @@ enum Ending {
     #[error("the stream failed: {0}")]
     Io(#[from] std::io::Error),
     #[error("a frame that is none of the protocol's: {0}")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(#[from] Undecodable),
     #[error("a frame that has no place here")]
     OutOfPlace,
     #[error("the client was refused: {0}")]
     Refused(String),
+    #[error("the server has as many clients as it takes")]
+    Crowded,
+}
+
+impl From<serde_json::Error> for Ending {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(error.into())
+    }
 }
 
 /// An answer ready to be sent, with the id of its call.
 type Answer = (u64, Bytes);
 
+/// The bytes of the requests under way on a connection.
+#[derive(Clone, Default)]
+struct Load(Arc<AtomicUsize>);
+
+/// The bytes of one of them, for as long as it is.
+struct Burden(Load, usize);
+
+impl Load {
+    fn add(&self, bytes: usize) -> Burden {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Burden(self.clone(), bytes)
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Burden {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
 pub(super) struct Connection {
     env: Env,
     store: Arc<dyn Store>,
     options: ServerOptions,
+    guest: Guest,
     reader: Reader,
     writer: Writer,
     /// Largest frame that the client takes.
@@ -49,6 +85,7 @@ pub(super) struct Connection {
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
     polls: FuturesUnordered<Abortable<BoxFuture<'static, Answer>>>,
     withdraw: BTreeMap<u64, AbortHandle>,
+    load: Load,
     /// Until when the answers in the writer's buffer have to be sent, if there are any.
     sent_by: Duration,
     /// When the last frame came.
@@ -61,18 +98,21 @@ impl Connection {
         stream: Box<dyn Stream>,
         store: Arc<dyn Store>,
         options: &ServerOptions,
+        guest: Guest,
     ) -> Self {
         let (reader, writer) = split(stream);
         Self {
             env: env.clone(),
             store,
             options: options.clone(),
+            guest,
             reader,
             writer,
             answer_bytes: GREETING_BYTES,
             calls: FuturesUnordered::new(),
             polls: FuturesUnordered::new(),
             withdraw: BTreeMap::new(),
+            load: Load::default(),
             sent_by: Duration::ZERO,
             heard_at: env.clock.monotonic(),
         }
@@ -91,7 +131,8 @@ impl Connection {
             Err(ending) => ending,
         };
         tracing::debug!(%ending, "a connection ended");
-        let Self { mut calls, reader, writer, polls, .. } = self;
+        // Its place is taken until its calls are through: so many connections, so many calls.
+        let Self { mut calls, reader, writer, polls, guest: _guest, .. } = self;
         drop((reader, writer, polls));
         while calls.next().await.is_some() {}
     }
@@ -107,8 +148,11 @@ impl Connection {
             self.writer.close().await?;
             return Err(Ending::Refused(refusal));
         }
+        if !self.guest.sit_down() {
+            return Err(Ending::Crowded);
+        }
         trust(&mut self.reader, self.options.max_frame);
-        self.answer_bytes = hello.max_frame.max(GREETING_BYTES);
+        self.answer_bytes = hello.max_frame.min(self.options.max_frame).max(GREETING_BYTES);
         let welcome = Welcome {
             max_frame: self.options.max_frame,
             limits: self.store.limits(),
@@ -137,7 +181,7 @@ impl Connection {
         self.heard_at = self.env.clock.monotonic();
         loop {
             alarm.set(self.patient_until());
-            let room = self.busy_with() < self.options.max_in_flight.max(1);
+            let room = self.has_room();
             let step = tokio::select! {
                 biased;
                 Some((_, answer)) = self.calls.next(), if !self.calls.is_empty() => {
@@ -171,6 +215,14 @@ impl Connection {
         self.calls.len() + self.polls.len() + self.writer.unsent()
     }
 
+    /// Whether another frame may come. While less than one of the largest is under way there is
+    /// room for one more: no frame stalls, and none of a thousand large ones piles up.
+    fn has_room(&self) -> bool {
+        let bytes = self.load.bytes() + self.writer.unsent_bytes();
+        self.busy_with() < self.options.max_in_flight.max(1)
+            && bytes < self.options.max_frame.max(1)
+    }
+
     /// Until when the client has to take its answers, or, if it has no calls, to make one.
     fn patient_until(&self) -> Option<Duration> {
         if self.writer.unsent() > 0 {
@@ -193,11 +245,16 @@ impl Connection {
                 Ok(())
             }
             ToServer::Call { id, call } => match serde_json::from_str::<Call>(call.get()) {
-                Ok(call) => self.begin(id, call).await,
+                Ok(mut call) => {
+                    // A vanished client's poll does not keep its connection for ever.
+                    call.held_for_at_most(self.options.idle);
+                    self.begin(id, call, frame.len()).await
+                }
                 Err(error) => {
+                    let why = Undecodable::from(error);
                     let error = ProviderError::Invalid {
                         operation: "remote".to_owned(),
-                        message: format!("the server cannot read the call: {error}"),
+                        message: format!("the server cannot read the call: {why}"),
                     };
                     self.queue(self.refusal(id, &error)).await
                 }
@@ -205,7 +262,7 @@ impl Connection {
         }
     }
 
-    async fn begin(&mut self, id: u64, call: Call) -> Result<(), Ending> {
+    async fn begin(&mut self, id: u64, call: Call, bytes: usize) -> Result<(), Ending> {
         let (store, limit, operation) = (self.store.clone(), self.answer_bytes, call.operation());
         let is_poll = matches!(call.nature(), Nature::Poll(_));
         if is_poll && self.polls.len() >= (self.options.max_in_flight / 2).max(1) {
@@ -215,10 +272,11 @@ impl Connection {
             };
             return self.queue(self.refusal(id, &error)).await;
         }
-        let work: BoxFuture<'static, Answer> =
-            Box::pin(
-                async move { (id, answer(id, operation, call.perform(&*store).await, limit)) },
-            );
+        let burden = self.load.add(bytes);
+        let work: BoxFuture<'static, Answer> = Box::pin(async move {
+            let _burden = burden;
+            (id, answer(id, operation, call.perform(&*store).await, limit))
+        });
         if is_poll {
             let (handle, registration) = AbortHandle::new_pair();
             self.withdraw.insert(id, handle);

@@ -1,17 +1,18 @@
 //! The server: any store behind a listener. Accepts, and owns what it accepted; what happens
-//! on one connection is in [`connection`].
+//! on one connection is in [`connection`], who may have one in [`door`].
 
 mod connection;
+mod door;
 
 use crate::Token;
 use crate::wire::DEFAULT_FRAME_BYTES;
 use connection::Connection;
+use door::{Door, News};
 use duroxide_provider::Store;
 use duroxide_provider::env::{Env, Listener, Task};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// After a failed accept (out of file descriptors, say) the next one waits so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -21,7 +22,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ServerOptions {
     /// What a client has to show.
     pub token: Token,
-    /// The largest frame taken, in bytes. Before a client has shown the token it is 4 KiB.
+    /// Clients at once that have shown the token. One more is closed on, and comes again.
+    pub max_connections: usize,
+    /// Connections at once that have not shown the token yet. With one more, the one that was
+    /// silent the longest is closed: a crowd that says nothing keeps nobody out.
+    pub max_strangers: usize,
+    /// The largest frame taken or given, in bytes. Before a client has shown the token it is
+    /// 4 KiB. With as much as this under way or unsent, a connection is not read on.
     pub max_frame: usize,
     /// Calls of one connection that may be under way, or answered and not yet sent. With so
     /// many the connection is not read on. Long polls get half of it, more are answered Busy.
@@ -29,16 +36,19 @@ pub struct ServerOptions {
     /// A client that does not greet, or does not take its answers, for so long is cut off.
     pub patience: Duration,
     /// A connection without any call for so long is closed; its client connects again when
-    /// it needs to. This is how the connections of vanished clients end.
+    /// it needs to. This is how the connections of vanished clients end. No long poll is held
+    /// back longer.
     pub idle: Duration,
 }
 
 impl ServerOptions {
-    /// The defaults: frames of 128 MiB, 1024 calls in flight, 10 s of patience, 10 minutes
-    /// without a call.
+    /// The defaults: 1024 clients, 256 strangers, frames of 128 MiB, 1024 calls in flight, 10 s
+    /// of patience, 10 minutes without a call.
     pub fn new(token: Token) -> Self {
         Self {
             token,
+            max_connections: 1024,
+            max_strangers: 256,
             max_frame: DEFAULT_FRAME_BYTES,
             max_in_flight: 1024,
             patience: Duration::from_secs(10),
@@ -59,25 +69,23 @@ pub async fn serve(
     store: Arc<dyn Store>,
     options: ServerOptions,
 ) {
+    let (door, mut news) = Door::new(options.max_connections);
     let mut connections = Connections::default();
-    let (ended_tx, mut ended) = mpsc::unbounded_channel();
     // Kept over the turns of the loop: a listener need not bear that an accept is dropped.
     let mut accepting = listener.accept();
     loop {
         tokio::select! {
             biased;
-            Some(id) = ended.recv() => connections.forget(id),
+            Some(news) = news.recv() => connections.hear(&news),
             accepted = &mut accepting => match accepted {
                 Ok(stream) => {
                     accepting = listener.accept();
-                    let connection = Connection::new(&env, stream, store.clone(), &options);
-                    connections.add(|id| {
-                        let ended = Ended { id, count: ended_tx.clone() };
-                        env.spawn("remote-connection", async move {
-                            let _ended = ended;
-                            connection.attend().await;
-                        })
-                    });
+                    connections.make_room(options.max_strangers);
+                    let guest = door.guest();
+                    let id = guest.id();
+                    let connection =
+                        Connection::new(&env, stream, store.clone(), &options, guest);
+                    connections.add(id, env.spawn("remote-connection", connection.attend()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -93,18 +101,35 @@ pub async fn serve(
 #[derive(Default)]
 struct Connections {
     tasks: BTreeMap<u64, Task>,
-    next: u64,
+    /// Those that have not shown the token; the oldest has the smallest id.
+    strangers: BTreeSet<u64>,
 }
 
 impl Connections {
-    fn add(&mut self, start: impl FnOnce(u64) -> Task) {
-        let id = self.next;
-        self.next += 1;
-        self.tasks.insert(id, start(id));
+    fn add(&mut self, id: u64, task: Task) {
+        self.tasks.insert(id, task);
+        self.strangers.insert(id);
     }
 
-    fn forget(&mut self, id: u64) {
-        self.tasks.remove(&id);
+    /// Of so many strangers at most, one more may come.
+    fn make_room(&mut self, most: usize) {
+        while self.strangers.len() >= most.max(1)
+            && let Some(oldest) = self.strangers.pop_first()
+        {
+            if let Some(task) = self.tasks.remove(&oldest) {
+                task.abort();
+            }
+        }
+    }
+
+    fn hear(&mut self, news: &News) {
+        match news {
+            News::SatDown(id) => drop(self.strangers.remove(id)),
+            News::Left(id) => {
+                self.strangers.remove(id);
+                self.tasks.remove(id);
+            }
+        }
     }
 }
 
@@ -113,18 +138,5 @@ impl Drop for Connections {
         while let Some((_, task)) = self.tasks.pop_first() {
             task.abort();
         }
-    }
-}
-
-/// Says that a connection ended, in whatever way.
-struct Ended {
-    id: u64,
-    count: mpsc::UnboundedSender<u64>,
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // The server may be gone: then nobody counts.
-        let _ = self.count.send(self.id);
     }
 }

@@ -1,6 +1,11 @@
 //! The client and the server together, over a network that fails on request. The store is
-//! a fake that counts: what a real one does is the conformance suite's business.
+//! a fake that counts, and in `conversations` a real one: what that does otherwise is the
+//! conformance suite's business.
 
+#[cfg(test)]
+mod conversations;
+#[cfg(test)]
+mod crowds;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
-const HELLO: &str = r#"{"Hello":{"protocol":2,"token":"a token for tests","max_frame":1048576}}"#;
+pub(crate) const HELLO: &str =
+    r#"{"Hello":{"protocol":2,"token":"a token for tests","max_frame":1048576}}"#;
 
 pub(crate) async fn write_frame(
     stream: &mut (impl AsyncWrite + Unpin),
@@ -21,7 +22,7 @@ pub(crate) async fn write_frame(
     stream.write_all(body).await
 }
 
-async fn read_frame(stream: &mut DuplexStream) -> String {
+pub(crate) async fn read_frame(stream: &mut DuplexStream) -> String {
     let length = stream.read_u32().await.unwrap();
     let mut body = vec![0; length as usize];
     stream.read_exact(&mut body).await.unwrap();
@@ -73,7 +74,7 @@ async fn a_session() -> Vec<Bytes> {
     world.network.frames_to_server()
 }
 
-fn framed(frames: &[Bytes]) -> Vec<u8> {
+pub(crate) fn framed(frames: &[Bytes]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for frame in frames {
         bytes.extend_from_slice(&u32::try_from(frame.len()).unwrap().to_be_bytes());
