@@ -47,6 +47,9 @@
 //! [`sdk::Orchestration`]): a wrong input or output is then a compile error, wherever they are
 //! registered, called, started or awaited.
 //!
+//! Stores are features: `sqlite` (on by default), one file or memory for one machine, and
+//! `postgres`, one database for any number of machines.
+//!
 //! This crate is a door: the rooms are [`core`] (what a history is), [`provider`] (what a
 //! store must guarantee), [`sdk`] (writing orchestrations) and [`runtime`] (running them).
 
@@ -56,6 +59,8 @@ pub use duroxide_core as core;
 pub use duroxide_provider as provider;
 pub use duroxide_runtime as runtime;
 pub use duroxide_sdk as sdk;
+#[cfg(feature = "postgres")]
+pub use duroxide_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use duroxide_sqlite as sqlite;
 
@@ -64,6 +69,8 @@ pub use typed::ClientExt;
 /// What most programs need.
 pub mod prelude {
     pub use crate::typed::ClientExt;
+    #[cfg(feature = "postgres")]
+    pub use duroxide_postgres::{PostgresOptions, PostgresProvider};
     pub use duroxide_runtime::{
         Client, ClientError, Runtime, RuntimeOptions, StartRequest, Started, system_env,
     };
