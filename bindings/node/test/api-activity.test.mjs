@@ -1,8 +1,9 @@
 // The activity context, field by field, and how activities end.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ActivityContext, ActivityError, Client, Runtime, SqliteProvider } from 'duroxide';
+import { ActivityContext, ActivityError, Client, Runtime } from 'duroxide';
 import { started } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const facts = (ctx) => ({
   instanceId: ctx.instanceId,
@@ -20,7 +21,7 @@ const facts = (ctx) => ({
 });
 
 test('an activity knows who asked for it, who it is, and where it runs', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const runtime = new Runtime(provider, { logLevel: 'error', workerNodeId: 'pod-7', workerTagFilter: 'any' });
   runtime.registerActivity('Facts', facts);

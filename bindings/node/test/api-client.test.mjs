@@ -2,8 +2,9 @@
 // cancelling (`cancellation.test.mjs`).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, InstanceExistsError, OrchestrationError, SqliteProvider, TimeoutError } from 'duroxide';
+import { Client, InstanceExistsError, OrchestrationError, TimeoutError } from 'duroxide';
 import { started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const orchestrations = {
   Echo: function* (ctx, input) {
@@ -31,7 +32,7 @@ test('every alias of the Client is the same function', () => {
 });
 
 test('an instance exists and is Running from the moment its start resolves, without any Runtime', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const client = new Client(provider);
   await client.startOrchestration('i', 'Echo', 1);

@@ -2,8 +2,9 @@
 // values. What `patterns.test.mjs` and `define.test.mjs` show stands there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
 import { kinds, started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const activities = {
   Echo: (ctx, input) => input,
@@ -105,7 +106,7 @@ test('a descriptor does nothing until it is yielded, and yield and yield* give t
 });
 
 test('children run under derived or given ids, in the latest or a given version', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const runtime = new Runtime(provider, { logLevel: 'error' });
   t.after(() => runtime.shutdown());
   for (const version of ['1.0.0', '2.0.0']) runtime.registerOrchestrationVersioned('Child', version, children.Child);
@@ -203,7 +204,7 @@ test('continueAsNew never resumes, runs no finally, and carries status, values, 
 });
 
 test('continueAsNew goes on in the latest version, continueAsNewVersioned in the given one', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const runtime = new Runtime(provider, { logLevel: 'error' });
   t.after(() => runtime.shutdown());
   for (const version of ['1.0.0', '2.0.0', '3.0.0']) {

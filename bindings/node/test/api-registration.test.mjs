@@ -1,12 +1,13 @@
 // Registrations: whose they are, what a missing name comes to, starting and shutting down.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, DuroxideError, Runtime, SqliteProvider } from 'duroxide';
+import { Client, DuroxideError, Runtime } from 'duroxide';
 import { evaluated } from './api/evaluated.mjs';
 import { started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const memory = async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   return provider;
 };
@@ -90,7 +91,7 @@ test('the Typed twins of the registrations are the same functions', async (t) =>
 
 test('better: a name that no live node has is warned of once, told in waitingFor, and fails in the end with the nearest names', () => {
   const { stderr, stdout, status } = evaluated(`
-    const provider = await d.SqliteProvider.inMemory();
+    const provider = await newStore();
     const runtime = new d.Runtime(provider, { logLevel: 'warn', logFormat: 'json', unregisteredTimeoutMs: 2_500 });
     runtime.registerActivity('SendEmail', () => 1);
     runtime.registerOrchestration('Main', function* (ctx) { return yield ctx.scheduleActivity('SendEmial'); });
@@ -186,7 +187,7 @@ test('a process exits by itself after shutdown, and with a Runtime that never st
     ['shut down without a start', 'await runtime.shutdown();'],
   ]) {
     const { status, signal, stdout } = evaluated(`
-      const provider = await d.SqliteProvider.inMemory();
+      const provider = await newStore();
       const runtime = new d.Runtime(provider, { logLevel: 'error' });
       runtime.registerActivity('A', () => 1);
       ${code}

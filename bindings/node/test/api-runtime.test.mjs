@@ -1,11 +1,11 @@
 // The options of the Runtime, one by one: what each promises, and what it refuses. Sessions, tags, logs,
 // determinism have files of their own.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
 import { evaluated } from './api/evaluated.mjs';
 import { folder, started, until } from './helpers.mjs';
+import { newStore, openStore, storeIn } from './store.mjs';
 
 const nothing = function* () {};
 
@@ -24,7 +24,7 @@ for (const [option, wrong, expected] of [
   ['determinism', 'loud', "one of 'throw', 'warn', 'off'"],
 ]) {
   test(`a wrong ${option} is refused by name`, async (t) => {
-    const provider = await SqliteProvider.inMemory();
+    const provider = await newStore();
     t.after(() => provider.close());
     const value = typeof wrong === 'string' ? `'${wrong}'` : wrong;
     assert.throws(() => new Runtime(provider, { [option]: wrong }), {
@@ -36,7 +36,7 @@ for (const [option, wrong, expected] of [
 }
 
 test('better: an unknown option or a wrong type throws a TypeError that names it and the nearest known one', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   for (const [wrong, nearest] of [
     ['workerConcurency', 'workerConcurrency'],
@@ -80,7 +80,7 @@ test('workerConcurrency is how many activities run at once', async (t) => {
 });
 
 test('a concurrency of 0 turns that role off', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const ran = [];
   const both = (node) => ({
@@ -100,14 +100,14 @@ test('a concurrency of 0 turns that role off', async (t) => {
 
 for (const option of ['dispatcherPollInterval', 'dispatcherPollIntervalMs']) {
   test(`work that is announced never waits for ${option}`, async (t) => {
-    const file = join(folder(t), 'a.db');
+    const store = storeIn(folder(t));
     const open = async () => {
-      const provider = await SqliteProvider.open(file);
+      const provider = await openStore(store);
       t.after(() => provider.close());
       return provider;
     };
     const options = { [option]: 3_600_000 };
-    // Two handles on one file: what one writes is news to the other.
+    // Two handles on one store: what one writes is news to the other.
     await started(t, { provider: await open(), options, activities: { A: (ctx, n) => n + 1 } });
     const { client } = await started(t, {
       provider: await open(),
@@ -127,9 +127,9 @@ for (const option of ['dispatcherPollInterval', 'dispatcherPollIntervalMs']) {
 }
 
 /** Runs 'Main' in a process of its own; `Kills` and `Dies` end it. Tells the output and what was counted. */
-function deadly(file, name) {
+function deadly(store, name) {
   return evaluated(`
-    const provider = await d.SqliteProvider.open(${JSON.stringify(file)});
+    const provider = await openStore(${JSON.stringify(store)});
     const runtime = new d.Runtime(provider, { logLevel: 'off', maxAttempts: 2 });
     runtime.registerActivity('Kills', () => process.kill(process.pid, 'SIGKILL'));
     runtime.registerOrchestration('Dies', function* () { process.kill(process.pid, 'SIGKILL'); });
@@ -147,12 +147,12 @@ function deadly(file, name) {
 
 /** What is told once two processes have died of it. */
 function afterTwoDeaths(t, name) {
-  const file = join(folder(t), 'a.db');
+  const store = storeIn(folder(t));
   for (let death = 0; death < 2; death++) {
-    const { signal, stdout, stderr } = deadly(file, name);
+    const { signal, stdout, stderr } = deadly(store, name);
     assert.equal(signal, 'SIGKILL', stdout + stderr);
   }
-  const { status, stdout, stderr } = deadly(file, name);
+  const { status, stdout, stderr } = deadly(store, name);
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout);
 }
@@ -246,7 +246,7 @@ test('with metrics off there is no snapshot', async (t) => {
 
 test('the first Runtime’s log settings hold for the process, a differing later one is told so in a WARN', () => {
   const { stderr } = evaluated(`
-    const provider = await d.SqliteProvider.inMemory();
+    const provider = await newStore();
     const first = { logLevel: 'info', logFormat: 'json', serviceName: 'svc', serviceVersion: '1.2' };
     for (const [n, options] of [first, { logLevel: 'debug', logFormat: 'compact' }, first, undefined].entries()) {
       const runtime = new d.Runtime(provider, options);

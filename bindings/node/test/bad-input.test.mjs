@@ -1,22 +1,14 @@
-// Wrong input: each a clear error naming the value, none a crash, nothing lost.
+// Wrong input: each a clear error naming the value, none a crash, nothing lost. Not here: what only SQLite or
+// only PostgreSQL can be given (sqlite.test.mjs, postgres.test.mjs).
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import {
-  Client,
-  DuroxideError,
-  NotSupportedError,
-  PostgresProvider,
-  Runtime,
-  SqliteProvider,
-} from 'duroxide';
-import { folder, started } from './helpers.mjs';
+import { Client, Runtime } from 'duroxide';
+import { evaluated } from './api/evaluated.mjs';
+import { started } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const memory = async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   return provider;
 };
@@ -77,50 +69,8 @@ test('wrong registrations throw at once and name what is wrong', async (t) => {
   await assert.rejects(runtime.start(), { code: 'RUNTIME_STATE' });
 });
 
-test('a path that cannot be opened is named', async (t) => {
-  const dir = folder(t);
-  writeFileSync(join(dir, 'file'), 'x');
-  for (const path of [join(dir, 'file', 'below', 'a.db'), dir, `sqlite:${join(dir, 'absent.db')}?mode=rw`]) {
-    await assert.rejects(SqliteProvider.open(path), (error) => {
-      const bare = path.replace(/^sqlite:|\?.*$/g, '');
-      assert.ok(error instanceof DuroxideError && error.message.includes(bare), `${path}: ${error.message}`);
-      return true;
-    });
-  }
-  await assert.rejects(SqliteProvider.open('a.db?cache=shared'), /cache=shared/);
-  await assert.rejects(SqliteProvider.open(''), TypeError);
-  await assert.rejects(SqliteProvider.open(join(dir, 'a.db'), { durabilty: 'full' }), /did you mean 'durability'/);
-});
-
-test('missing folders are created', async (t) => {
-  const provider = await SqliteProvider.open(join(folder(t), 'some', 'where', 'a.db'));
-  await provider.close();
-});
-
-test('a file that is no database is refused and left as it is', async (t) => {
-  const path = join(folder(t), 'text.db');
-  const letter = 'this is a letter, not a database '.repeat(100);
-  writeFileSync(path, letter);
-  await assert.rejects(SqliteProvider.open(path), (error) => {
-    assert.match(error.message, /not a database/);
-    assert.ok(error.message.includes(path), error.message);
-    return true;
-  });
-  assert.equal(readFileSync(path, 'utf8'), letter);
-});
-
-test('a store with a newer schema is refused', async (t) => {
-  const path = join(folder(t), 'newer.db');
-  copyFileSync(new URL('fixtures/newer-schema.sqlite', import.meta.url), path);
-  await assert.rejects(SqliteProvider.open(path), (error) => {
-    assert.equal(error.code, 'STORE_NEWER_SCHEMA');
-    assert.match(error.message, /schema version 999.*upgrade/);
-    return true;
-  });
-});
-
 test('a closed provider refuses calls with a clear error', async (t) => {
-  const provider = await SqliteProvider.open(join(folder(t), 'a.db'));
+  const provider = await newStore();
   const client = new Client(provider);
   await provider.close();
   await assert.rejects(client.startOrchestration('i', 'X'), { code: 'STORE_UNUSABLE' });
@@ -165,13 +115,6 @@ test('what a client may not send so large is a LimitError that names the call', 
   assert.deepEqual(await client.listAllInstances(), []);
 });
 
-test('what is not in this build yet says so, naming the call', async () => {
-  await assert.rejects(PostgresProvider.connect('postgresql://u:secret@h/d'), (error) => {
-    return error instanceof NotSupportedError && /PostgresProvider\.connect/.test(error.message) && !/secret/.test(error.message);
-  });
-  await assert.rejects(PostgresProvider.connectWithSchema('postgresql://h/d', 's'), NotSupportedError);
-});
-
 test('an instance with a bad input fails alone', async (t) => {
   const { client } = await started(t, {
     activities: { Echo: (ctx, x) => x },
@@ -187,13 +130,10 @@ test('an instance with a bad input fails alone', async (t) => {
   assert.equal((await client.waitForOrchestration('good')).output, 'Ada');
 });
 
-test('nothing is ever written to stdout', (t) => {
-  const db = join(folder(t), 'a.db');
-  const code = `
-    const { SqliteProvider, Client, Runtime } = require('duroxide');
-    (async () => {
-      const provider = await SqliteProvider.open(${JSON.stringify(db)});
-      const runtime = new Runtime(provider, { logLevel: 'trace' });
+test('nothing is ever written to stdout', () => {
+  const run = evaluated(`
+      const provider = await newStore();
+      const runtime = new d.Runtime(provider, { logLevel: 'trace' });
       runtime.registerActivity('A', (ctx) => { ctx.traceInfo('from the activity'); });
       runtime.registerOrchestration('O', function* (ctx) {
         ctx.scheduleTimer(1);
@@ -201,13 +141,10 @@ test('nothing is ever written to stdout', (t) => {
         yield ctx.scheduleActivity('A');
       });
       await runtime.start();
-      const client = new Client(provider);
+      const client = new d.Client(provider);
       await client.startOrchestration('i', 'O');
       await client.waitForOrchestration('i');
-      await runtime.shutdown();
-    })();`;
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  const run = spawnSync(process.execPath, ['-e', code], { cwd: root, encoding: 'utf8', timeout: 60_000 });
+      await runtime.shutdown();`);
   assert.deepEqual([run.status, run.stdout], [0, '']);
   for (const said of [/from the activity/, /from the orchestration/, /WARN .*ctx\.scheduleTimer/]) assert.match(run.stderr, said);
   assert.equal(run.stderr.match(/from the orchestration/g).length, 1);

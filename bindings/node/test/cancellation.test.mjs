@@ -1,9 +1,9 @@
 // Cancellation across Runtimes and processes: who sees it, how soon, and who does not.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SqliteProvider } from 'duroxide';
 import { BOUNDED, world } from './api/nodes.mjs';
 import { started } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const PROMISED_MS = 1_000;
 /** Long enough for an attempt to begin in another process. */
@@ -239,7 +239,7 @@ test('a second cancel stops the clean-up: Terminated', async (t) => {
 });
 
 test('cancelled before its first turn no code runs', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const orchestrators = { options: { orchestrationConcurrency: 0 }, provider };
   const { client } = await started(t, orchestrators);

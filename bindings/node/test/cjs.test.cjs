@@ -1,10 +1,11 @@
 // A workflow through the CommonJS entry.
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { Client, Runtime, SqliteProvider } = require('duroxide');
+const { Client, Runtime } = require('duroxide');
 
 test('a workflow runs through require', async () => {
-  const provider = await SqliteProvider.inMemory();
+  const { newStore } = await import('./store.mjs');
+  const provider = await newStore();
   const runtime = new Runtime(provider, { logLevel: 'error' });
   runtime.registerActivity('Double', (ctx, n) => 2 * n);
   runtime.registerOrchestration('Twice', function* (ctx, n) {

@@ -76,9 +76,9 @@ export class Child {
 /** A process that runs the ten steps. */
 export class Worker extends Child {
   /** With `passes`, a file of its own, its steps hold the thread; see `ten-steps.mjs`. */
-  constructor(file, options = {}, passes = undefined) {
+  constructor(store, options = {}, passes = undefined) {
     if (passes !== undefined) writeFileSync(passes, '0');
-    super(tenSteps, [file, JSON.stringify(options)].concat(passes ?? []));
+    super(tenSteps, [store, JSON.stringify(options)].concat(passes ?? []));
     this.passes = passes;
   }
 

@@ -4,9 +4,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
 import { Worker, untilRecorded } from './crash-tools.mjs';
 import { folder } from './helpers.mjs';
+import { openStore, storeIn } from './store.mjs';
 
 const STEPS = 10;
 const TAKE_OVER_MS = 2_000;
@@ -18,8 +19,8 @@ after(() => {
 
 async function world(t, options) {
   const dir = folder(t);
-  const file = join(dir, 'steps.db');
-  const provider = await SqliteProvider.open(file);
+  const store = storeIn(dir);
+  const provider = await openStore(store);
   const client = new Client(provider);
   const workers = [];
   t.after(async () => {
@@ -28,7 +29,7 @@ async function world(t, options) {
   });
   const start = ({ holdsTheThread } = {}) => {
     const passes = holdsTheThread ? join(dir, `passes-${workers.length}`) : undefined;
-    const worker = new Worker(file, options, passes);
+    const worker = new Worker(store, options, passes);
     workers.push(worker);
     return worker;
   };
@@ -99,9 +100,9 @@ test('a workflow survives SIGKILL inside its steps and right after their commits
   await check(it, await survive(it, plan), plan);
 });
 
-test('the same while another live process shares the file', async (t) => {
+test('the same while another live process shares the store', async (t) => {
   const it = await world(t);
-  // A Runtime of this process on the same file: alive, and without the workflow's code.
+  // A Runtime of this process on the same store: alive, and without the workflow's code.
   const bystander = new Runtime(it.provider, { logLevel: 'error' });
   bystander.registerActivity('Other', () => 1);
   bystander.registerOrchestration('Other', function* (ctx) {

@@ -2,8 +2,9 @@
 // types.test.mjs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, OrchestrationContext, Runtime, SqliteProvider, defineActivity, defineOrchestration } from 'duroxide';
+import { Client, OrchestrationContext, Runtime, defineActivity, defineOrchestration } from 'duroxide';
 import { replay } from 'duroxide/testing';
+import { newStore } from './store.mjs';
 
 const policy = { maxAttempts: 1 };
 const Double = defineActivity('Double', (ctx, n) => n * 2);
@@ -17,7 +18,7 @@ const Newer = defineOrchestration('Child', function* (ctx, n) {
 
 /** A Runtime with these definitions, and a Client. */
 async function running(t, { activities = [Double, Where], orchestrations = [], options } = {}) {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const runtime = new Runtime(provider, { logLevel: 'error', ...options });
   for (const activity of activities) runtime.registerActivity(activity);
   for (const orchestration of orchestrations) runtime.registerOrchestration(orchestration);
@@ -155,7 +156,7 @@ test('a definition in the wrong place, or a version that is none, is refused at 
 });
 
 test('a definition is registered once, before the start', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const runtime = new Runtime(provider, { logLevel: 'error' });
   runtime.registerActivityTyped(Double);

@@ -240,11 +240,13 @@ test("under 'off' nothing stands and nothing is said", async (t) => {
   assert.ok(inside.every((value, n) => value === before[n]));
 });
 
+const store = JSON.stringify(new URL('store.mjs', import.meta.url).href);
+
 /** Runs a program in a process of its own, and gives the warnings of its log. */
 function warned(determinism, cold = false) {
   const program = `
-import { Client, Runtime, SqliteProvider } from 'duroxide';
-const provider = await SqliteProvider.inMemory();
+import { Client, Runtime } from 'duroxide';
+const provider = await (await import(${store})).newStore();
 const runtime = new Runtime(provider, { logLevel: 'warn', logFormat: 'json', ${determinism}residentInstances: ${cold ? 1 : 1000} });
 runtime.registerActivity('Echo', (ctx, n) => n);
 runtime.registerOrchestration('O', function* (ctx) {
@@ -301,11 +303,12 @@ test('a violation is warned of once, however often it is replayed', () => {
 for (const frozen of ['Date', 'Math']) {
   test(`where ${frozen} is frozen after the package was loaded, orchestrations run unguarded, and nothing stays behind`, () => {
     const program = `
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
+import { newStore } from ${store};
 const now = Date.now;
 const Was = Date;
 Object.freeze(${frozen});
-const provider = await SqliteProvider.inMemory();
+const provider = await newStore();
 const runtime = new Runtime(provider, { logLevel: 'error' });
 runtime.registerOrchestration('O', function* (ctx) {
   yield ctx.utcNow();

@@ -1,18 +1,15 @@
 // What of an error is in the log, and that a store which goes away is an error and no crash.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { DuroxideError, SqliteProvider } from 'duroxide';
-import { folder, kinds, started, until } from './helpers.mjs';
+import { DuroxideError } from 'duroxide';
+import { evaluated } from './api/evaluated.mjs';
+import { kinds, started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 /** Runs one orchestration O in a process of its own; gives its log as JSON lines, and its stdout. */
 function logged(code, options = {}) {
-  const program = `
-    const d = require('duroxide');
-    (async () => {
-      const provider = await d.SqliteProvider.inMemory();
+  const ran = evaluated(`
+      const provider = await newStore();
       const runtime = new d.Runtime(provider, ${JSON.stringify({ logFormat: 'json', ...options })});
       runtime.registerActivity('Fails', function failing() { throw new Error('no bolts'); });
       runtime.registerOrchestration('O', ${code});
@@ -20,13 +17,7 @@ function logged(code, options = {}) {
       const client = new d.Client(provider);
       await client.startOrchestration('i', 'O');
       await client.waitForOrchestration('i');
-      await runtime.shutdown();
-    })();`;
-  const ran = spawnSync(process.execPath, ['-e', program], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    encoding: 'utf8',
-    env: { ...process.env, RUST_LOG: '' },
-  });
+      await runtime.shutdown();`);
   assert.equal(ran.status, 0, ran.stderr);
   return { stdout: ran.stdout, lines: ran.stderr.split('\n').filter(Boolean).map((line) => JSON.parse(line)) };
 }
@@ -69,7 +60,7 @@ test('the line of a Runtime’s start has the service’s name and version and t
 });
 
 test('a provider that is closed under a running Runtime fails calls with a code, and the shutdown still ends', async (t) => {
-  const provider = await SqliteProvider.open(join(folder(t), 'a.db'));
+  const provider = await newStore();
   const { client, runtime } = await started(t, {
     provider,
     options: { logLevel: 'off' },

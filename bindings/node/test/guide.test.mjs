@@ -10,12 +10,13 @@ import activities from './guide/activities.mjs';
 import { failing, label, withoutBlock, withoutCase } from './guide/case.mjs';
 import messages from './guide/messages.mjs';
 import orchestrations from './guide/orchestrations.mjs';
+import postgres from './guide/postgres.mjs';
 import programs from './guide/programs.mjs';
 import running from './guide/running.mjs';
 import { readTable } from './guide/table.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const CASES = [...orchestrations, ...messages, ...activities, ...running, ...programs];
+const CASES = [...orchestrations, ...messages, ...activities, ...running, ...postgres, ...programs];
 const TABLE = readTable(readFileSync(here('guide/TABLE.md'), 'utf8'));
 const guide = process.env.DUROXIDE_GUIDE ?? here('../../../../shared/spec/user-guide.md');
 const page = existsSync(guide) ? readPage(readFileSync(guide, 'utf8')) : undefined;

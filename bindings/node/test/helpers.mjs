@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
+import { newStore } from './store.mjs';
 
 /** A folder that is gone after the test. */
 export function folder(t) {
@@ -12,11 +13,11 @@ export function folder(t) {
 }
 
 /**
- * Starts a Runtime with these registrations on a store in memory, or the given one. The
+ * Starts a Runtime with these registrations on a new store, or the given one. The
  * client has `run(name, input)`: starts an instance and waits for its end.
  */
 export async function started(t, { activities = {}, orchestrations = {}, options, provider } = {}) {
-  const store = provider ?? (await SqliteProvider.inMemory());
+  const store = provider ?? (await newStore());
   const runtime = new Runtime(store, { logLevel: 'error', ...options });
   for (const [name, code] of Object.entries(activities)) runtime.registerActivity(name, code);
   for (const [name, code] of Object.entries(orchestrations)) runtime.registerOrchestration(name, code);

@@ -1,9 +1,8 @@
 // Two Runtimes in one process share nothing; two stores with the same ids share nothing.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { SqliteProvider } from 'duroxide';
 import { folder, started } from './helpers.mjs';
+import { newStore, openStore, storeIn } from './store.mjs';
 
 const says = (word) => ({
   activities: { Say: () => word },
@@ -18,7 +17,7 @@ test('the same names and ids in two stores run their own Runtime’s code', asyn
   const dir = folder(t);
   const worlds = [];
   for (const word of ['one', 'two']) {
-    const provider = await SqliteProvider.open(join(dir, `${word}.db`));
+    const provider = await openStore(storeIn(dir, word));
     worlds.push([word, provider, await started(t, { provider, ...says(word) })]);
   }
   await Promise.all(worlds.map(([, , { client }]) => client.startOrchestration('same', 'Main')));
@@ -30,7 +29,7 @@ test('the same names and ids in two stores run their own Runtime’s code', asyn
 });
 
 test('on one store each Runtime runs only what it registered', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const orchestrators = await started(t, {
     provider,
     orchestrations: {

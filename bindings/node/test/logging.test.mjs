@@ -1,28 +1,19 @@
 // Logs: to stderr or a file, as RUST_LOG, the first Runtime or initTracing says.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
+import { evaluated } from './api/evaluated.mjs';
 import { folder } from './helpers.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-function run(code, env = {}) {
-  const program = `const d = require('duroxide'); (async () => { ${code} })();`;
-  const ran = spawnSync(process.execPath, ['-e', program], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: 60_000,
-    env: { ...process.env, RUST_LOG: '', ...env },
-  });
+function run(code, env) {
+  const ran = evaluated(code, env);
   assert.equal(ran.status, 0, ran.stderr);
   return ran;
 }
 
 const workflow = (options) => `
-  const provider = await d.SqliteProvider.inMemory();
+  const provider = await newStore();
   const runtime = new d.Runtime(provider, ${JSON.stringify(options)});
   runtime.registerActivity('A', (ctx) => { ctx.traceInfo('from A'); });
   runtime.registerOrchestration('O', function* (ctx) { ctx.traceDebug('from O'); yield ctx.scheduleActivity('A'); ctx.traceWarn('O warns'); });
@@ -47,7 +38,7 @@ test('RUST_LOG beats the level of the Runtime', () => {
 test('a later Runtime is told that its log settings do not hold only if it asks for others', () => {
   const told = (first, later) => {
     const { stderr } = run(`
-      const provider = await d.SqliteProvider.inMemory();
+      const provider = await newStore();
       for (const options of ${JSON.stringify([first, later])}) {
         const runtime = new d.Runtime(provider, options);
         await runtime.start();

@@ -1,8 +1,9 @@
 // The guide's patterns, one by one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
 import { kinds, started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const activities = {
   Echo: (ctx, input) => input,
@@ -330,7 +331,7 @@ test('the guide’s status loop ends', async (t) => {
 });
 
 test('new instances use the highest version, whatever the order of registration', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const runtime = new Runtime(provider, { logLevel: 'error' });
   for (const version of ['1.2.0', '1.10.0', '1.9.0']) {
     runtime.registerOrchestrationVersioned('V', version, function* (ctx) {

@@ -8,14 +8,15 @@ import { folder, started } from './helpers.mjs';
 
 // In a process of its own: what never ends cannot be ended from inside.
 const program = `
-import { Client, Runtime, SqliteProvider } from ${JSON.stringify(new URL('../dist/index.mjs', import.meta.url).href)};
+import { Client, Runtime } from ${JSON.stringify(new URL('../dist/index.mjs', import.meta.url).href)};
+import { newStore } from ${JSON.stringify(new URL('store.mjs', import.meta.url).href)};
 const LOOPS = {
   'no descriptor': () => 1,
   'the same descriptor': (ctx, same) => same,
   'a name that is too long': (ctx) => ctx.scheduleActivity('n'.repeat(257)),
   'what waits for nothing': (ctx) => ctx.utcNow(),
 };
-const provider = await SqliteProvider.inMemory();
+const provider = await newStore();
 const runtime = new Runtime(provider, { logLevel: 'error' });
 for (const [name, yielded] of Object.entries(LOOPS)) {
   runtime.registerOrchestration(name, function* (ctx) {

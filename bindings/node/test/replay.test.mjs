@@ -380,18 +380,18 @@ test('what is no history is an error that names the row; other arguments are typ
 });
 
 test('a replay runs nothing but the generator, and drops it without telling', async (t) => {
-  const history = await recorded(t, 'Mail');
+  const history = await recorded(t, 'Children');
   let told = false;
   function* code(ctx) {
     try {
-      yield* PATTERNS.Mail.code(ctx);
+      yield* PATTERNS.Children.code(ctx);
       yield ctx.waitForEvent('more');
     } finally {
       told = true;
     }
   }
   const beginning = history.slice(0, history.findIndex(({ turn }) => turn > 1));
-  assert.equal(replay(beginning, { Mail: code }).compatible, true);
+  assert.equal(replay(beginning, { Children: code }).compatible, true);
   assert.equal(told, false);
 });
 

@@ -1,11 +1,11 @@
 // Which Runtime runs what: tags, sessions; and instances that do not fit into memory.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SqliteProvider } from 'duroxide';
 import { started } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 test('a tagged activity runs where its tag is taken', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const where = (name) => ({ Where: (ctx) => [name, ctx.tag()] });
   const { client } = await started(t, {
     provider,
@@ -25,7 +25,7 @@ test('a tagged activity runs where its tag is taken', async (t) => {
 });
 
 test('all activities of a session run on one Runtime', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   const { client } = await started(t, {
     provider,
     options: { workerConcurrency: 0 },

@@ -1,10 +1,11 @@
-// Sessions across processes that share one file: who owns one, who takes over when the owner dies or
+// Sessions across processes that share one store: who owns one, who takes over when the owner dies or
 // stops, and that the loser of a session cannot complete anything twice. SIGKILL and SIGSTOP are real.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Runtime, SqliteProvider } from 'duroxide';
+import { Runtime } from 'duroxide';
 import { BOUNDED, whereHeld, world } from './api/nodes.mjs';
 import { started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 /** Activities of one session, one after the other; gives the facts of each. */
 const inSession = {
@@ -142,7 +143,7 @@ test('a restarted process with the same workerNodeId goes on with its sessions, 
 
 test('a session that is idle for longer than sessionIdleTimeoutMs may move, before that it may not', async (t) => {
   for (const [sessionIdleTimeoutMs, expected] of [[200, 'two'], [300_000, 'one']]) {
-    const provider = await SqliteProvider.inMemory();
+    const provider = await newStore();
     t.after(() => provider.close());
     let busy;
     const { client } = await started(t, {
@@ -187,7 +188,7 @@ test('a session that is idle for longer than sessionIdleTimeoutMs may move, befo
 });
 
 test('a Runtime owns at most maxSessionsPerRuntime sessions, and with 0 none', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const { client } = await started(t, {
     provider,
@@ -217,7 +218,7 @@ test('a Runtime owns at most maxSessionsPerRuntime sessions, and with 0 none', a
 });
 
 test('wrong session options and ids are refused by name', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   for (const [options, message] of [
     [{ maxSessionsPerRuntime: -1 }, "new Runtime: option 'maxSessionsPerRuntime' must be an integer >= 0, not -1"],

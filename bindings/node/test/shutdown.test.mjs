@@ -1,13 +1,10 @@
 // Ending: shutdown returns when the work is done, the next Runtime goes on, Node exits.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import { Runtime, SqliteProvider } from 'duroxide';
+import { Runtime } from 'duroxide';
+import { evaluated } from './api/evaluated.mjs';
 import { folder, started, until } from './helpers.mjs';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
+import { newStore, openStore, storeIn } from './store.mjs';
 
 test('an idle Runtime shuts down at once, whatever its time-out', async (t) => {
   const { runtime } = await started(t);
@@ -18,7 +15,7 @@ test('an idle Runtime shuts down at once, whatever its time-out', async (t) => {
 });
 
 test('a Runtime that is shut down while it starts takes no work', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const orchestrations = { Main: function* () {} };
   for (let round = 0; round < 20; round++) {
@@ -31,7 +28,7 @@ test('a Runtime that is shut down while it starts takes no work', async (t) => {
 });
 
 test('shutdown waits for an activity that ends in time', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   let finish;
   const { client, runtime } = await started(t, {
     provider,
@@ -56,8 +53,7 @@ test('shutdown waits for an activity that ends in time', async (t) => {
 });
 
 test('after a shutdown another Runtime takes over at once what did not end', async (t) => {
-  const path = join(folder(t), 'a.db');
-  const provider = await SqliteProvider.open(path);
+  const provider = await openStore(storeIn(folder(t)));
   t.after(() => provider.close());
   const code = {
     orchestrations: {
@@ -101,26 +97,23 @@ test('after a shutdown another Runtime takes over at once what did not end', asy
 });
 
 test('only a started Runtime keeps Node alive', () => {
-  const code = `
-    const { SqliteProvider, Client, Runtime } = require('duroxide');
-    (async () => {
-      const provider = await SqliteProvider.inMemory();
+  const run = evaluated(`
+      const { Client, Runtime } = d;
+      const provider = await newStore();
       new Client(provider);
       new Runtime(provider);
       const runtime = new Runtime(provider, { logLevel: 'error' });
       await runtime.start();
       await runtime.shutdown();
       console.log('over');
-    })();`;
-  const run = spawnSync(process.execPath, ['-e', code], { cwd: root, encoding: 'utf8', timeout: 30_000 });
+    `);
   assert.deepEqual([run.status, run.signal, run.stdout], [0, null, 'over\n']);
 });
 
 test('a started Runtime keeps Node alive without anything else', () => {
-  const code = `
-    const { SqliteProvider, Client, Runtime } = require('duroxide');
-    (async () => {
-      const provider = await SqliteProvider.inMemory();
+  const run = evaluated(`
+      const { Client, Runtime } = d;
+      const provider = await newStore();
       const runtime = new Runtime(provider, { logLevel: 'error' });
       runtime.registerActivity('Last', () => { console.log('ran'); setImmediate(() => runtime.shutdown()); });
       runtime.registerOrchestration('Main', function* (ctx) {
@@ -129,7 +122,6 @@ test('a started Runtime keeps Node alive without anything else', () => {
       });
       await runtime.start();
       await new Client(provider).startOrchestration('i', 'Main');
-    })();`;
-  const run = spawnSync(process.execPath, ['-e', code], { cwd: root, encoding: 'utf8', timeout: 30_000 });
+    `);
   assert.deepEqual([run.status, run.signal, run.stdout], [0, null, 'ran\n']);
 });

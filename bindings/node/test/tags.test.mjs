@@ -1,9 +1,10 @@
 // Tags: what each form of workerTagFilter takes and leaves, in one process and in several.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS, Runtime, SqliteProvider } from 'duroxide';
+import { MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS, Runtime } from 'duroxide';
 import { BOUNDED, world } from './api/nodes.mjs';
 import { started, until } from './helpers.mjs';
+import { newStore } from './store.mjs';
 
 const TAGS = [null, 'a', 'b', 'c'];
 
@@ -23,7 +24,7 @@ for (const [shown, workerTagFilter, takes] of [
   ['{ defaultAnd: [b] }', { defaultAnd: ['b'] }, [null, 'b']],
 ]) {
   test(`a workerTagFilter that is ${shown} takes ${JSON.stringify(takes)} and leaves the rest`, async (t) => {
-    const provider = await SqliteProvider.inMemory();
+    const provider = await newStore();
     t.after(() => provider.close());
     const { client } = await started(t, { provider, options: { workerConcurrency: 0 }, orchestrations: { Main } });
     const ran = [];
@@ -85,7 +86,7 @@ test('withTag sets the tag and returns the same object, until it is yielded', as
 });
 
 test('a wrong filter or tag is refused by name', async (t) => {
-  const provider = await SqliteProvider.inMemory();
+  const provider = await newStore();
   t.after(() => provider.close());
   const most = Array.from({ length: MAX_WORKER_TAGS }, (_, n) => `t${n}`);
   assert.ok(new Runtime(provider, { workerTagFilter: { tags: most } }));

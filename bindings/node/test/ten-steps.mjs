@@ -1,13 +1,14 @@
-// A process that runs a 10-step workflow on a file, step by step as its parent says:
-// node ten-steps.mjs FILE [runtime options as JSON] [PASSES]. Not a test.
+// A process that runs a 10-step workflow on a store, step by step as its parent says:
+// node ten-steps.mjs STORE [runtime options as JSON] [PASSES]. Not a test.
 //
 // A step sends its mark from inside the activity and ends when the parent lets it pass: by
 // a message, or, with a file of PASSES, by what stands in it. Of the second kind is a step
 // that never lets go of the thread, so that after a SIGCONT it ends before anything else runs.
 import { readFileSync } from 'node:fs';
-import { Runtime, SqliteProvider } from 'duroxide';
+import { Runtime } from 'duroxide';
+import { openStore } from './store.mjs';
 
-const [file, options, passes] = process.argv.slice(2);
+const [store, options, passes] = process.argv.slice(2);
 const waiting = new Map();
 const blink = new Int32Array(new SharedArrayBuffer(4));
 let mayPass = 0;
@@ -22,7 +23,7 @@ function holdTheThread(step) {
   while (Number(readFileSync(passes, 'utf8')) < step) Atomics.wait(blink, 0, 0, 1);
 }
 
-const provider = await SqliteProvider.open(file);
+const provider = await openStore(store);
 const runtime = new Runtime(provider, { logLevel: 'error', ...JSON.parse(options ?? '{}') });
 
 runtime.registerActivity('Step', (ctx, step) => {

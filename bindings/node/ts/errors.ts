@@ -196,12 +196,12 @@ export class InstanceNotFoundError extends DuroxideError {
 }
 
 /**
- * The call is part of the API, but this build does not support it.
+ * The call is part of the API, but this kind of store does not support it. The message says what to use instead.
  *
  * `code`: `NOT_SUPPORTED`.
  */
 export class NotSupportedError extends DuroxideError {
-  constructor(call: string) {
-    super('NOT_SUPPORTED', `${call} is not supported in this build yet`);
+  constructor(call: string, instead: string) {
+    super('NOT_SUPPORTED', `${call} is not supported here; ${instead}`);
   }
 }

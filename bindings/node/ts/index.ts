@@ -2,8 +2,10 @@
 
 /** @module duroxide */
 
-export { SqliteProvider, PostgresProvider, Provider } from './provider.js';
-export type { SqliteOptions, PostgresOptions } from './provider.js';
+export { SqliteProvider, Provider } from './provider.js';
+export type { SqliteOptions } from './provider.js';
+export { PostgresProvider } from './postgres.js';
+export type { PostgresOptions, PostgresSslMode, PostgresSslOptions } from './postgres.js';
 export { Client } from './client.js';
 export type {
   DeleteResult,

@@ -83,6 +83,7 @@ export interface NativeClient {
 /** The addon. */
 export interface Addon {
   openSqlite(path: string, options: string): Promise<NativeStore>;
+  connectPostgres(url: string, options: string): Promise<NativeStore>;
   NativeRuntime: new (store: NativeStore, config: string, wake: () => void) => NativeRuntime;
   NativeClient: new (store: NativeStore) => NativeClient;
   /** A state machine that replays recorded rows, and what they say was inherited. */

@@ -1,11 +1,10 @@
-// Providers: where everything durable is kept. Not here: the store itself.
+// Providers: where everything durable is kept; SQLite. Not here: the store itself, PostgreSQL (postgres.ts).
 
 // `Symbol.asyncDispose` stands in the declarations, whatever `lib` their reader has chosen.
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { NotSupportedError } from './errors.js';
 import { type NativeStore, addon, native } from './native.js';
-import { argument, checked, count, flag, oneOf, text } from './options.js';
+import { argument, checked, oneOf, text } from './options.js';
 
 const stores = new WeakMap<Provider, NativeStore>();
 
@@ -29,7 +28,7 @@ export abstract class Provider {
 /** The native store behind a provider; anything else is a `TypeError`. @internal */
 export function storeOf(provider: Provider, call: string): NativeStore {
   const store = provider instanceof Provider ? stores.get(provider) : undefined;
-  if (store === undefined) throw new TypeError(`${call}: the provider must be a SqliteProvider`);
+  if (store === undefined) throw new TypeError(`${call}: the provider must be a SqliteProvider or a PostgresProvider`);
   return store;
 }
 
@@ -77,27 +76,4 @@ export class SqliteProvider extends Provider {
 
 function opened(path: string, durability: string): Promise<NativeStore> {
   return native(addon.openSqlite(path, JSON.stringify({ durability })));
-}
-
-/** How `PostgresProvider` connects. */
-export interface PostgresOptions {
-  maxConnections?: number | undefined;
-  acquireTimeoutMs?: number | undefined;
-  ssl?: boolean | undefined;
-}
-
-/** Not in this build yet: connecting throws `NotSupportedError`. */
-export class PostgresProvider extends Provider {
-  /** Connects to the schema `public`. */
-  static async connect(url: string, options?: PostgresOptions): Promise<PostgresProvider> {
-    argument('PostgresProvider.connect', 'the url', url, text);
-    checked<PostgresOptions>('PostgresProvider.connect', options, { maxConnections: count, acquireTimeoutMs: count, ssl: flag });
-    throw new NotSupportedError('PostgresProvider.connect');
-  }
-
-  /** Connects to a schema, which is created if need be. */
-  static async connectWithSchema(url: string, _schema: string, _options?: PostgresOptions): Promise<PostgresProvider> {
-    argument('PostgresProvider.connectWithSchema', 'the url', url, text);
-    throw new NotSupportedError('PostgresProvider.connectWithSchema');
-  }
 }

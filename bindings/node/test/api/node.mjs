@@ -1,13 +1,14 @@
-// A process with one Runtime, as its parent says: node node.mjs FILE NAME [Runtime options as JSON] [PASSES].
+// A process with one Runtime, as its parent says: node node.mjs STORE NAME [Runtime options as JSON] [PASSES].
 // Not a test; `nodes.mjs` starts it.
 //
 // It runs activities that tell where they run and when they are cancelled, and end when the parent
 // lets them: by a message, or, with a file of PASSES, by the keys that stand in it. Of the second kind is an
 // activity that never lets go of the thread, so that after a SIGCONT it ends before anything else runs.
 import { readFileSync } from 'node:fs';
-import { Client, Runtime, SqliteProvider } from 'duroxide';
+import { Client, Runtime } from 'duroxide';
+import { openStore } from '../store.mjs';
 
-const [file, name, options, passes] = process.argv.slice(2);
+const [store, name, options, passes] = process.argv.slice(2);
 const waiting = new Map();
 const blink = new Int32Array(new SharedArrayBuffer(4));
 
@@ -31,7 +32,7 @@ function holdTheThread(key) {
   while (!readFileSync(passes, 'utf8').split(' ').includes(key)) Atomics.wait(blink, 0, 0, 1);
 }
 
-const provider = await SqliteProvider.open(file);
+const provider = await openStore(store);
 const runtime = new Runtime(provider, { logLevel: 'error', ...JSON.parse(options ?? '{}') });
 
 runtime.registerActivity('Where', (ctx) => facts(ctx));

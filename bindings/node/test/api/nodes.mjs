@@ -1,11 +1,11 @@
-// One file that several nodes share: a Runtime of this process that runs orchestrations and no
+// One store that several nodes share: a Runtime of this process that runs orchestrations and no
 // activities, and processes of their own that run the activities (`node.mjs`).
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SqliteProvider } from 'duroxide';
 import { Child } from '../crash-tools.mjs';
 import { folder, started } from '../helpers.mjs';
+import { openStore, storeIn } from '../store.mjs';
 
 /** What waits for another process fails instead of hanging. */
 export const BOUNDED = { timeout: 60_000 };
@@ -14,9 +14,9 @@ const program = fileURLToPath(new URL('node.mjs', import.meta.url));
 
 /** A process that runs `node.mjs`. */
 class Node extends Child {
-  constructor(file, name, options, passes) {
+  constructor(store, name, options, passes) {
     if (passes !== undefined) writeFileSync(passes, '');
-    super(program, [file, name, JSON.stringify(options)].concat(passes ?? []));
+    super(program, [store, name, JSON.stringify(options)].concat(passes ?? []));
     this.name = name;
     this.passes = passes;
   }
@@ -59,8 +59,8 @@ class Node extends Child {
  */
 export async function world(t, orchestrations, runtimeOptions = {}) {
   const dir = folder(t);
-  const file = join(dir, 'shared.db');
-  const provider = await SqliteProvider.open(file);
+  const store = storeIn(dir);
+  const provider = await openStore(store);
   const nodes = [];
   t.after(async () => {
     for (const node of nodes) await node.kill();
@@ -69,12 +69,12 @@ export async function world(t, orchestrations, runtimeOptions = {}) {
   const { client } = await started(t, { provider, orchestrations, options: { workerConcurrency: 0, ...runtimeOptions } });
   const start = async (name, { holdsTheThread, ...options } = {}) => {
     const passes = holdsTheThread ? join(dir, `passes-${nodes.length}`) : undefined;
-    const node = new Node(file, name, options, passes);
+    const node = new Node(store, name, options, passes);
     nodes.push(node);
     await node.ready();
     return node;
   };
-  return { client, provider, file, start };
+  return { client, provider, store, start };
 }
 
 /** The node on which the activity with this key has begun. */

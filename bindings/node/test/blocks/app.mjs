@@ -1,14 +1,15 @@
-// The smallest app around a block: a SQLite file, Runtimes that start when they are needed,
+// The smallest app around a block: a store, Runtimes that start when they are needed,
 // stub activities that count their calls, a client, a console that is remembered.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { format } from 'node:util';
 import { join } from 'node:path';
 import * as duroxide from 'duroxide';
+import { openStore, storeIn } from '../store.mjs';
 import { logged } from './log.mjs';
 import { orchestrationOf, require, runBody, yields } from './snippet.mjs';
 
-const { Client, Runtime, SqliteProvider } = duroxide;
+const { Client, Runtime } = duroxide;
 const NODE_NAMES = ['default', 'module.exports', '__esModule'];
 const EXPORTS = Object.fromEntries(Object.entries(duroxide).filter(([name]) => !NODE_NAMES.includes(name)));
 
@@ -62,7 +63,7 @@ export class App {
     const app = new App();
     app.#setup = setup;
     app.folder = mkdtempSync(join(tmpdir(), 'duroxide-block-'));
-    app.provider = await SqliteProvider.open(`sqlite:${join(app.folder, 'app.db')}`);
+    app.provider = await openStore(storeIn(app.folder));
     app.client = new Client(app.provider);
     const wrap = setup.timers ? (code) => app.#hurried(code) : (code) => code;
     app.runtime = new BlockRuntime(app.provider, app.#options()[0], app.#registered, wrap);
@@ -112,7 +113,7 @@ export class App {
     return this.client.waitForOrchestration(id);
   }
 
-  /** Stops every Runtime and starts new ones with the same registrations: all is replayed from the file. */
+  /** Stops every Runtime and starts new ones with the same registrations: all is replayed from the store. */
   async restart() {
     await this.stop();
     await this.#start(this.#options().map((options) => this.#another(options)));

@@ -2,19 +2,20 @@
 // `npm install duroxide` can be run as printed. The native packages of other platforms are not
 // there: npm leaves out an optional package that it cannot find.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { execute, root } from './shell.mjs';
 
-/** Packs into a folder, serves it until the test is over; answers npm's environment. */
+/** Serves the packages until the test is over; answers npm's environment. Packs and caches below a folder. */
 export async function registry(t, folder) {
-  const packages = await packed(folder);
+  const from = await packed(folder);
+  const packages = packagesIn(from);
   const server = createServer((request, response) => {
     const name = request.url.slice(1);
     if (packages.has(name)) {
-      response.setHeader('content-type', 'application/json').end(packument(packages.get(name), folder, server.address().port));
-    } else if (name.endsWith('.tgz') && existsSync(join(folder, name))) response.end(readFileSync(join(folder, name)));
+      response.setHeader('content-type', 'application/json').end(packument(packages.get(name), from, server.address().port));
+    } else if (name.endsWith('.tgz') && existsSync(join(from, name))) response.end(readFileSync(join(from, name)));
     else response.writeHead(404).end('{}');
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -28,10 +29,26 @@ export async function registry(t, folder) {
   };
 }
 
-/** The packages by name: manifest and tarball. */
+/** The folder with the packages: packed once for all test files if they have one in common (scripts/test.mjs). */
 async function packed(folder) {
-  const { status, stderr } = await execute(process.execPath, [join(root, 'scripts/pack.mjs'), folder]);
+  const shared = process.env.DUROXIDE_TEST_PACKAGES;
+  if (shared && existsSync(shared)) return shared;
+  const into = shared ? `${shared}-${process.pid}` : folder;
+  const { status, stderr } = await execute(process.execPath, [join(root, 'scripts/pack.mjs'), into]);
   if (status !== 0) throw new Error(stderr);
+  if (!shared) return folder;
+  try {
+    renameSync(into, shared);
+  } catch (error) {
+    // Another one was faster.
+    if (!existsSync(shared)) throw error;
+    rmSync(into, { recursive: true });
+  }
+  return shared;
+}
+
+/** The packages by name: manifest and tarball. */
+function packagesIn(folder) {
   const staged = join(folder, 'staged');
   const natives = readdirSync(join(staged, 'npm')).map((target) => join(staged, 'npm', target));
   return new Map(

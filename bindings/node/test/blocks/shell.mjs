@@ -17,7 +17,8 @@ export function execute(command, args, { cwd, env } = {}) {
       cwd,
       env: { ...process.env, ...environment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
+      // Against hanging: packing alone takes a busy machine longer than a minute.
+      timeout: 240_000,
     });
     const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => {
       const parts = [];

@@ -22,7 +22,9 @@ ${after}
 `;
 }
 
-const RUNTIME = `const provider = await SqliteProvider.open('sqlite:app.db');
+const STORE = JSON.stringify(new URL('../store.mjs', import.meta.url).href);
+const OPENED = `const provider = await (await import(${STORE})).newStore();`;
+const RUNTIME = `${OPENED}
 const client = new Client(provider);
 const runtime = new Runtime(provider);`;
 
@@ -49,7 +51,7 @@ async function node(t, program, env) {
 }
 
 const TRACED = `
-${RUNTIME.replace("open('sqlite:app.db')", 'inMemory()')}
+${RUNTIME}
 runtime.registerActivity('Work', (ctx) => { ctx.traceInfo('activity says info'); ctx.traceDebug('activity says debug'); return 'ok'; });
 runtime.registerOrchestration('Flow', function* (ctx) {
   ctx.traceInfo('flow says info');
@@ -140,7 +142,7 @@ export default [
 
   block('Runtime Options', 1, 'eight activities run at once on pod-1, and the log has the service and the pretty format', async (t, text) => {
     const program = around(text, {
-      before: "const provider = await SqliteProvider.open('sqlite:app.db'); const client = new Client(provider);",
+      before: `${OPENED} const client = new Client(provider);`,
       after: `
         let [now, most, release] = [0, 0];
         const eight = new Promise((resolve) => { release = resolve; });

@@ -1,6 +1,5 @@
-// The guide's providers, metrics, client operations, versioning, parallel blocks, determinism.
+// The guide's metrics, client operations, versioning, parallel blocks, determinism.
 import assert from 'node:assert/strict';
-import { NotSupportedError } from 'duroxide';
 import { App } from '../blocks/app.mjs';
 import { runBody, snippets } from '../blocks/snippet.mjs';
 import { until } from '../helpers.mjs';
@@ -31,18 +30,6 @@ async function acrossARestart(t, code) {
 }
 
 export default [
-  block('PostgreSQL', 1, 'next: real Postgres; both calls say that this build does not support it', async (t, text) => {
-    const app = await App.open(t);
-    const calls = ['PostgresProvider.connect', 'PostgresProvider.connectWithSchema'];
-    const parts = snippets(text);
-    assert.equal(parts.length, 2);
-    for (const [index, part] of parts.entries()) {
-      const error = await runBody(part, app.scope()).catch((thrown) => thrown);
-      assert.ok(error instanceof NotSupportedError, String(error));
-      assert.deepEqual([error.code, error.message.split(' ')[0]], ['NOT_SUPPORTED', calls[index]]);
-    }
-  }),
-
   block('Metrics', 1, 'the four counters are printed after one instance with two activities', async (t, text) => {
     const app = await App.open(t, {
       activities: { Work: () => null },

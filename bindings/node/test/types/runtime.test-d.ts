@@ -7,6 +7,8 @@ import {
   type InstanceInfo,
   type OrchestrationContext,
   type OrchestrationStatus,
+  type PostgresOptions,
+  PostgresProvider,
   Runtime,
   SqliteProvider,
   defineActivity,
@@ -69,6 +71,21 @@ function* byYield(ctx: OrchestrationContext, input: { host: string }): Generator
 function* byBoth(ctx: OrchestrationContext, input: number) {
   const text: string = yield ctx.scheduleActivity('A', input);
   return text + (yield* ctx.scheduleActivity<string>('B'));
+}
+
+export async function connects(ca: Uint8Array) {
+  const provider = await PostgresProvider.connect('postgres://h/d');
+  new Runtime(provider);
+  expectTypeOf(provider.close()).toEqualTypeOf<Promise<void>>();
+  expectTypeOf(provider.backup('file')).toEqualTypeOf<Promise<never>>();
+  const options: PostgresOptions = { maxConnections: 5, acquireTimeoutMs: undefined, ssl: true };
+  for (const ssl of [{ ca }, { ca: 'PEM', rejectUnauthorized: true }, { mode: 'verify-ca' as const }]) {
+    await PostgresProvider.connectWithSchema('postgres://h/d', 'app', { ...options, ssl });
+  }
+  // @ts-expect-error no such mode
+  await PostgresProvider.connect('postgres://h/d', { ssl: { mode: 'always' } });
+  // @ts-expect-error the schema is missing
+  await PostgresProvider.connectWithSchema('postgres://h/d');
 }
 
 export async function operates() {
