@@ -3,6 +3,7 @@
 //! with a bound that fails instead of hanging. The tests are in `tests/`. Not here: any
 //! simulated time or fault; these tests use real files, processes and signals.
 
+pub mod chaos;
 mod node;
 mod process;
 mod scratch;

@@ -1,0 +1,182 @@
+//! What a run leaves to be looked at: what was asked, sent, done and stored. Plain data. Not
+//! here: what is wrong with it (`oracle`).
+
+use super::history::Histories;
+use super::{Result, Snapshot};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+/// After so long without an activity a session belongs to nobody.
+pub(super) const SESSION_IDLE_MS: u64 = 1_000;
+
+/// How an instance must end.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "status")]
+pub enum End {
+    /// It returns this.
+    Completed {
+        /// As JSON.
+        #[serde(default)]
+        output: Value,
+    },
+    /// It fails with this message.
+    Failed {
+        /// The message.
+        error: String,
+    },
+    /// It is terminated for this reason.
+    Terminated {
+        /// The reason.
+        error: String,
+    },
+}
+
+/// An instance that a client asked for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Order {
+    /// Its id.
+    pub id: String,
+    /// How it must end.
+    pub ends: End,
+    /// Whom else it brings about, by id, and how those must end.
+    pub others: BTreeMap<String, End>,
+}
+
+/// A message that somebody sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its own id, which stands in its data.
+    pub mid: String,
+    /// To which instance.
+    pub to: String,
+    /// Under which name.
+    pub name: String,
+    /// By a client; else by an activity, any of whose attempts may have sent one of its own.
+    pub by_client: bool,
+    /// Whether the sender was told that it is stored.
+    pub acknowledged: bool,
+}
+
+/// Something that an attempt of an activity did outside of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Effect {
+    /// For which instance.
+    pub instance: String,
+    /// For which execution.
+    pub execution: u64,
+    /// The event that scheduled the activity.
+    pub event: u64,
+    /// In which attempt.
+    pub attempt: u64,
+    /// In which process.
+    pub pid: u32,
+    /// In which session.
+    pub session: Option<String>,
+    /// When, in ms since 1970.
+    pub at: u64,
+}
+
+/// What a replay of all executions found.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Replayed {
+    /// How many there were.
+    pub replayed: u64,
+    /// Which did something else.
+    pub divergent: Vec<String>,
+}
+
+/// Everything.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// What was asked for.
+    pub orders: Vec<Order>,
+    /// What was sent, in the order of sending.
+    pub mail: Vec<Message>,
+    /// What was done, in the order of doing.
+    pub effects: Vec<Effect>,
+    /// What is stored.
+    pub stored: Snapshot,
+    /// The histories in it.
+    pub histories: Histories,
+    /// When processes died, by pid, in ms since 1970.
+    pub deaths: BTreeMap<u32, u64>,
+    /// When connections were lost, in ms since 1970.
+    pub cuts: Vec<u64>,
+    /// When the server was stopped as in a crash, in ms since 1970.
+    pub restarts: Vec<u64>,
+    /// What stands in the tables and has no business there.
+    pub left: Vec<String>,
+    /// What was committed, and changed later.
+    pub unlike: Vec<String>,
+    /// What the database says is wrong with it.
+    pub unsound: Vec<String>,
+    /// What the replay found.
+    pub replayed: Replayed,
+}
+
+#[derive(Deserialize)]
+struct MailLine {
+    mid: String,
+    to: String,
+    name: String,
+    by: String,
+    state: String,
+}
+
+impl Evidence {
+    /// How long each activity that a death interrupted waited for its next attempt.
+    #[must_use]
+    pub fn taken_over(&self) -> Vec<Duration> {
+        let mut last: BTreeMap<(&str, u64, u64), u32> = BTreeMap::new();
+        let mut waits = Vec::new();
+        for effect in &self.effects {
+            let key = (effect.instance.as_str(), effect.execution, effect.event);
+            let death = last.insert(key, effect.pid).and_then(|pid| self.deaths.get(&pid));
+            waits.extend(death.map(|at| Duration::from_millis(effect.at.saturating_sub(*at))));
+        }
+        waits
+    }
+
+    /// Read what the processes of a run have left in its folder.
+    pub fn read_files(&mut self, folder: &Path) -> Result<()> {
+        self.orders = lines(&folder.join("orders.ndjson"))?;
+        self.effects = lines(&folder.join("effects.ndjson"))?;
+        let mut places = BTreeMap::new();
+        for line in lines::<MailLine>(&folder.join("mail.ndjson"))? {
+            let place = *places.entry(line.mid.clone()).or_insert(self.mail.len());
+            if place == self.mail.len() {
+                self.mail.push(Message {
+                    mid: line.mid,
+                    to: line.to,
+                    name: line.name,
+                    by_client: line.by == "client",
+                    acknowledged: false,
+                });
+            }
+            self.mail[place].acknowledged |= line.state == "sent";
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a file of JSON, none if there is no file. A process that is killed writes a line
+/// whole or not at all.
+fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("{}: {error}", path.display()).into()),
+    };
+    text.lines()
+        .map(|line| {
+            serde_json::from_str(line)
+                .map_err(|error| format!("{}: {error} in `{line}`", path.display()).into())
+        })
+        .collect()
+}

@@ -1,0 +1,62 @@
+//! What must hold when a run is over, each rule named as a sentence. They are those of the
+//! simulation, as far as they can be seen from outside of a process. Not here: gathering what is
+//! looked at (`evidence`).
+
+mod effects;
+mod histories;
+mod messages;
+mod outcomes;
+
+use super::Evidence;
+
+/// A rule: what it says, and what breaks it.
+type Rule = (&'static str, fn(&Evidence) -> Vec<String>);
+
+/// All of them.
+pub const RULES: [Rule; 19] = [
+    ("every workflow ends as it must", outcomes::ends),
+    ("nothing exists that nobody asked for", outcomes::unasked),
+    ("what was started exists", outcomes::missing),
+    ("a parent hears how its child ended", outcomes::parents),
+    ("every history is well-formed and ends", histories::well_formed),
+    ("no command is completed twice", histories::completed_once),
+    ("no timer fires early", histories::timers),
+    ("no acknowledged message is lost", messages::lost),
+    ("no message is delivered twice", messages::twice),
+    ("nobody gets what nobody sent", messages::unsent),
+    ("the messages of a queue keep their order", messages::order),
+    ("what is recorded as done was done", effects::done),
+    ("nothing is done that is not scheduled", effects::scheduled),
+    ("no attempt is given out twice", effects::attempts),
+    ("what is recorded is what the last attempt gave", effects::last_attempt),
+    ("a session stays where it is while its process lives", effects::sessions),
+    ("what was committed stays as it is", |evidence| evidence.unlike.clone()),
+    ("nothing is left in the tables", |evidence| {
+        evidence.left.iter().chain(&evidence.unsound).cloned().collect()
+    }),
+    ("every history replays", |evidence| {
+        let mut wrong = evidence.replayed.divergent.clone();
+        let (replayed, stored) =
+            (evidence.replayed.replayed, evidence.histories.executions.len() as u64);
+        if replayed != stored {
+            wrong.push(format!("{replayed} executions were replayed, {stored} are stored"));
+        }
+        wrong
+    }),
+];
+
+/// A rule that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub rule: &'static str,
+    /// Where, one line each.
+    pub wrong: Vec<String>,
+}
+
+/// Every rule that does not hold.
+#[must_use]
+pub fn check(evidence: &Evidence) -> Vec<Broken> {
+    let broken = RULES.iter().map(|(rule, check)| Broken { rule, wrong: check(evidence) });
+    broken.filter(|broken| !broken.wrong.is_empty()).collect()
+}

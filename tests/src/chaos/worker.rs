@@ -1,0 +1,136 @@
+//! A Node process of the run: started, told where to be killed, heard, killed. Not here:
+//! when that happens (`run`).
+
+use super::Result;
+use super::plan::Kill;
+use serde_json::Value;
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// The programs, beside the package that they import.
+const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bindings/node/test/chaos");
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// A running process; killed on drop.
+pub(crate) struct Worker {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    heard: Receiver<String>,
+    ready: bool,
+}
+
+/// A program with its configuration; what it has to say goes to a log.
+pub(crate) fn program(name: &str, config: &Value, log: &Path) -> Result<Command> {
+    let path = PathBuf::from(PROGRAMS).join(name);
+    let mut command = Command::new("node");
+    let log = OpenOptions::new().create(true).append(true).open(log)?;
+    command.arg(path).arg(config.to_string()).env_remove("RUST_LOG").stderr(log);
+    Ok(command)
+}
+
+impl Worker {
+    /// Start one.
+    pub(crate) fn start(config: &Value, log: &Path) -> Result<Self> {
+        let mut command = program("worker.mjs", config, log)?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let (tell, heard) = channel();
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(std::io::Result::ok) {
+                    if tell.send(line).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        let stdin = child.stdin.take();
+        Ok(Self { child, stdin, heard, ready: false })
+    }
+
+    /// Whether it takes work already.
+    pub(crate) fn is_at_work(&mut self) -> bool {
+        self.ready || self.hears("ready", Duration::ZERO)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Wait until it takes work.
+    pub(crate) fn is_ready(&mut self, patience: Duration) -> Result<()> {
+        if self.ready || self.hears("ready", patience) {
+            return Ok(());
+        }
+        Err(format!("process {} did not get ready in {patience:?}", self.pid()).into())
+    }
+
+    /// Tell it where to be killed, and wait until it is there; `false`: it did not come there
+    /// in time.
+    pub(crate) fn reaches(&mut self, when: Kill, patience: Duration) -> bool {
+        let place = match when {
+            Kill::Anytime => return true,
+            Kill::BeforeEffect => "before",
+            Kill::AfterEffect => "after",
+            Kill::AfterCommit => "commit",
+        };
+        self.tell(&format!("arm {place}")).is_ok() && self.hears("mark ", patience)
+    }
+
+    /// Wait for a line that begins so; `false`: none came in time.
+    fn hears(&mut self, beginning: &str, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while let Ok(line) =
+            self.heard.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            self.ready |= line == "ready";
+            if line.starts_with(beginning) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// SIGKILL, and wait until it is gone. An error if it had ended by itself.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(format!("process {} ended by itself: {status}", self.pid()).into());
+        }
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Ask it to stop in order; how it ended, `None` if it did not in time.
+    pub(crate) fn stop(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
+        // It may be gone already; then its status says so.
+        let _ = self.tell("stop");
+        self.stdin = None;
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Ok(None)
+    }
+
+    fn tell(&mut self, line: &str) -> std::io::Result<()> {
+        match &mut self.stdin {
+            Some(stdin) => stdin.write_all(format!("{line}\n").as_bytes()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
