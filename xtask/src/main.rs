@@ -1,11 +1,14 @@
 //! `cargo xtask`: the project's own commands. Each is a list of named, timed steps that
 //! stops at the first failure. Not here: any logic of the engine, and no shell scripts.
 
+mod chaos;
+mod conformance;
 mod counts;
 mod demo;
 mod docs;
 mod lint;
 mod node;
+mod postgres;
 mod runner;
 mod sim;
 mod test;
@@ -20,15 +23,22 @@ const HELP: &str = "\
 cargo xtask demo          build the package, run the guide's minimal example, then kill -9 it
 cargo xtask test [--cases N]
                           everything: tidy, lint, determinism, Rust tests, simulation, Node tests
-                          and type tests, the API reference, package tests on each Node, examples;
+                          and type tests, the API reference, package tests on each Node, examples,
+                          and a short chaos on each store;
                           N random programs for each property of the core (2000)
 cargo xtask properties [--cases N]
-                          the properties of the core alone, with what was generated
+                          the properties of the core and of the remote decoders alone, with what
+                          was generated
 cargo xtask lint          formatting, clippy, TypeScript, publint, attw
 cargo xtask examples      the JavaScript examples, with what they print
 cargo xtask docs          writes the API reference anew, from the types
 cargo xtask tidy          the arrows between crates, file sizes, forbidden words
 cargo xtask sim [args]    the simulation: `cargo xtask sim help` lists its arguments
+cargo xtask chaos [--store sqlite|postgres] [--seconds 60] [--workflows 500] [--seed 1]
+                          Node processes on one store, killed once a second while they work
+cargo xtask conformance [--json FILE] [--provider NAME]... | --faulty [--json FILE]
+                          every check of the contract on every provider, as a table; or what
+                          catches what: each check on every store that is faulty on purpose
 cargo xtask help          this text
 ";
 
@@ -53,6 +63,8 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "docs" => no_args(command, rest).and_then(|()| docs::run(&mut runner)),
         "tidy" => no_args(command, rest).and_then(|()| tidy::run(&mut runner)),
         "sim" => sim::run(&runner, rest),
+        "chaos" => chaos::run(&mut runner, rest),
+        "conformance" => conformance::run(&mut runner, rest),
         "help" | "--help" | "-h" => std::io::stdout()
             .write_all(HELP.as_bytes())
             .map_err(|error| Failure::io("stdout", error)),

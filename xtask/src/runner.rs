@@ -51,6 +51,7 @@ pub(crate) struct Runner {
     started: Instant,
     steps: Vec<(String, Duration)>,
     counts: Counts,
+    env: Vec<(String, String)>,
 }
 
 impl Runner {
@@ -61,6 +62,7 @@ impl Runner {
             started: Instant::now(),
             steps: Vec::new(),
             counts: Counts::default(),
+            env: Vec::new(),
         }
     }
 
@@ -81,6 +83,15 @@ impl Runner {
         command
     }
 
+    /// Give every later step's command this variable.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn envs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Name and time a piece of work.
     pub(crate) fn step<T>(
         &mut self,
@@ -98,6 +109,7 @@ impl Runner {
 
     /// A step that is one command.
     pub(crate) fn run(&mut self, name: &str, mut command: Command) -> Result<(), Failure> {
+        command.envs(self.envs());
         self.step(name, |_| {
             let status = command.status().map_err(|error| Failure::io(display(&command), error))?;
             check(name, &command, status)
@@ -106,6 +118,7 @@ impl Runner {
 
     /// A step that is one test run: its results are counted, also when it fails.
     pub(crate) fn run_tests(&mut self, name: &str, mut command: Command) -> Result<(), Failure> {
+        command.envs(self.envs());
         self.step(name, |runner| {
             let before = runner.counts;
             let status = forward(&mut command, |line| runner.counts.read_line(line))?;
@@ -114,6 +127,21 @@ impl Runner {
                 return Err(Failure::Check { step: name.into(), what: "it ran no test".into() });
             }
             Ok(())
+        })
+    }
+
+    /// A step that is one command, also when that fails: what it printed, and whether it
+    /// succeeded. Its stderr passes through.
+    pub(crate) fn read(
+        &mut self,
+        name: &str,
+        mut command: Command,
+    ) -> Result<(String, bool), Failure> {
+        command.envs(self.envs()).stdin(Stdio::null()).stderr(Stdio::inherit());
+        self.step(name, |_| {
+            let output = command.output().map_err(|error| Failure::io(display(&command), error))?;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok((text, output.status.success()))
         })
     }
 
@@ -194,6 +222,18 @@ mod tests {
         let failure = runner.run("sample", command).unwrap_err();
         assert!(failure.to_string().contains("cargo no-such-command"), "{failure}");
         assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_variable_that_was_set_reaches_the_commands_of_later_steps() {
+        let mut runner = Runner::new();
+        let is_seen =
+            |runner: &Runner| runner.command("sh", &["-c", "test \"$DUROXIDE_SAMPLE\" = seen"]);
+        let command = is_seen(&runner);
+        runner.run("before", command).unwrap_err();
+        runner.set_env("DUROXIDE_SAMPLE", "seen");
+        let command = is_seen(&runner);
+        runner.run("after", command).expect("it is seen");
     }
 
     #[test]

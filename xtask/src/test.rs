@@ -2,7 +2,7 @@
 //! the first test: while the same seed gives different runs, no other result means much.
 
 use crate::runner::{Failure, Runner};
-use crate::{docs, lint, node, sim, tidy, tools};
+use crate::{chaos, docs, lint, node, postgres, sim, tidy, tools};
 use std::io::Write;
 use std::process::Command;
 
@@ -27,6 +27,8 @@ fn steps(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     lint::run(runner)?;
     sim::build(runner)?;
     determinism(runner)?;
+    // One server for every test that follows.
+    let _postgres = postgres::start(runner)?;
     rust_tests(runner, cases)?;
     // Once more for what it prints: how deep, which operators, how many turns and cancels.
     run_properties(runner, &["the_generator"], cases)?;
@@ -37,7 +39,8 @@ fn steps(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     node::test(runner)?;
     docs::check(runner)?;
     node::test_package(runner)?;
-    node::examples(runner)
+    node::examples(runner)?;
+    chaos::short(runner)
 }
 
 /// Two processes, the same seeds, the same trace hashes.
@@ -77,9 +80,14 @@ fn rust_tests(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     runner.run_tests("Rust tests", command)
 }
 
-/// The properties of the core, and the distribution of what was generated.
+/// The properties of the core and of the decoders that read what strangers send, and the
+/// distribution of what was generated.
 pub(crate) fn properties(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
-    run_properties(runner, &[], cases)
+    run_properties(runner, &[], cases)?;
+    let tests = ["test", "--package", "duroxide-remote", "--lib", "fuzz", "--", "--nocapture"];
+    let mut command = runner.command("cargo", &tests);
+    set_cases(&mut command, cases);
+    runner.run_tests("properties of the remote decoders", command)
 }
 
 fn run_properties(runner: &mut Runner, only: &[&str], cases: Option<u32>) -> Result<(), Failure> {

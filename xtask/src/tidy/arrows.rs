@@ -44,7 +44,13 @@ const RULES: &[Rule] = &[
         name: "duroxide-conformance",
         normal: &["duroxide-core", "duroxide-provider"],
         optional: &[],
-        dev: &["duroxide-runtime", "duroxide-sqlite"],
+        dev: &["duroxide-model", "duroxide-runtime"],
+    },
+    Rule {
+        name: "duroxide-model",
+        normal: &["duroxide-core", "duroxide-provider"],
+        optional: &[],
+        dev: &["duroxide-conformance", "duroxide-runtime"],
     },
     Rule {
         name: "duroxide-sqlite",
@@ -56,8 +62,9 @@ const RULES: &[Rule] = &[
         name: "duroxide-postgres",
         normal: &["duroxide-core", "duroxide-provider"],
         optional: &[],
-        dev: &["duroxide-conformance", "duroxide-runtime"],
+        dev: &["duroxide-conformance", "duroxide-postgres-cluster", "duroxide-runtime"],
     },
+    rule("duroxide-postgres-cluster", &[]),
     Rule {
         name: "duroxide-remote",
         normal: &["duroxide-core", "duroxide-provider"],
@@ -69,6 +76,7 @@ const RULES: &[Rule] = &[
     rule("duroxide-node", USERS),
     rule("duroxide-snapshots", USERS),
     rule("duroxide-tests", USERS),
+    rule("duroxide-differential", USERS),
     rule("xtask", &[]),
 ];
 
@@ -81,6 +89,7 @@ const WORLD: &[&str] = &[
     "duroxide-sqlite",
     "duroxide-postgres",
     "duroxide-remote",
+    "duroxide-model",
     "duroxide-scenarios",
 ];
 
@@ -93,7 +102,10 @@ const USERS: &[&str] = &[
     "duroxide-runtime",
     "duroxide-sqlite",
     "duroxide-postgres",
+    "duroxide-postgres-cluster",
     "duroxide-remote",
+    "duroxide-model",
+    "duroxide-conformance",
     "duroxide-scenarios",
     "duroxide-sim",
 ];

@@ -10,6 +10,7 @@ mod openings;
 mod readme;
 mod sizes;
 mod source;
+mod sql;
 mod words;
 
 use crate::runner::{Failure, Runner};
@@ -70,6 +71,7 @@ fn check_files(files: &[SourceFile]) -> Vec<Finding> {
         findings.extend(words::check(file));
         findings.extend(env_bans::check(file));
         findings.extend(locks::check(file));
+        findings.extend(sql::check(file));
     }
     findings.extend(sizes::check_core(files));
     findings
