@@ -56,11 +56,11 @@
 mod typed;
 
 pub use duroxide_core as core;
+#[cfg(feature = "postgres")]
+pub use duroxide_postgres as postgres;
 pub use duroxide_provider as provider;
 pub use duroxide_runtime as runtime;
 pub use duroxide_sdk as sdk;
-#[cfg(feature = "postgres")]
-pub use duroxide_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use duroxide_sqlite as sqlite;
 

@@ -83,19 +83,25 @@ DECLARE
   v_last bigint;
   v_next bigint;
   v_free boolean;
+  v_offered_at bigint;
+  v_offered_id bigint;
 BEGIN
   taken := '{}';
   FOREACH v_next IN ARRAY p_ready LOOP
     EXIT WHEN cardinality(taken) >= p_max;
-    SELECT i.lease IS NULL OR i.lease_until <= v_now INTO v_free FROM {schema}.instances AS i
+    SELECT i.lease IS NULL OR i.lease_until <= v_now, i.offered_at, i.offered_id
+    INTO v_free, v_offered_at, v_offered_id FROM {schema}.instances AS i
     WHERE i.incarnation = v_next AND i.ready_at <= v_now
       AND CASE WHEN i.lease IS NULL OR i.lease_until <= v_now
                THEN i.stop OR (i.kind = ANY (p_kinds) AND i.flags & ~p_flags = 0)
                ELSE i.node = p_node AND i.node_run = p_run END
     FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND;
-    -- After the lock: what came before it is given, what comes later is news.
+    -- After the lock: what came before it is given, what comes later is news. Another call of the
+    -- holder may have been given the news meanwhile.
     v_now := {schema}.now_ms();
+    CONTINUE WHEN NOT v_free
+      AND NOT {schema}.has_news(v_next, v_now, v_offered_at, v_offered_id);
     SELECT s.last_value INTO v_last FROM {schema}.ids AS s;
     IF v_free THEN
       lease_until := v_now + p_duration;
