@@ -73,8 +73,25 @@ impl Schema {
         AssertSqlSafe(self.put_into(&code)).into_sql_str()
     }
 
+    /// In one pass: the name itself may have something in it that looks like a place.
     fn put_into(&self, text: &str) -> String {
-        text.replace(PLACE, &self.quoted).replace(PLACE_IN_TEXT, &self.quoted.replace('\'', "''"))
+        let quoted_in_text = self.quoted.replace('\'', "''");
+        let (mut made, mut rest) = (String::new(), text);
+        while let Some(at) = rest.find('{') {
+            let (before, from) = rest.split_at(at);
+            made.push_str(before);
+            rest = if let Some(rest) = from.strip_prefix(PLACE) {
+                made.push_str(&self.quoted);
+                rest
+            } else if let Some(rest) = from.strip_prefix(PLACE_IN_TEXT) {
+                made.push_str(&quoted_in_text);
+                rest
+            } else {
+                made.push('{');
+                &from[1..]
+            };
+        }
+        made + rest
     }
 }
 
@@ -116,6 +133,14 @@ mod tests {
             assert_eq!(schema.sql("SELECT {schema}.f()").as_str(), text);
             assert_eq!(schema.sql("SELECT {schema}.f()").as_str(), text, "the second time");
         }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_place_of_a_name_stays_within_its_quotes() {
+        let schema = Schema::parse("a'{schema_text}{schema}").unwrap();
+        let sql = schema.sql("SELECT '{schema_text}.ids', '{}' FROM {schema}.f()");
+        let text = r#"SELECT '"a''{schema_text}{schema}".ids', '{}' FROM "a'{schema_text}{schema}".f()"#;
+        assert_eq!(sql.as_str(), text);
     }
 
     #[test]

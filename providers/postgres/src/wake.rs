@@ -98,7 +98,9 @@ impl Wake {
 
     /// Something happened, here or elsewhere.
     pub(crate) fn take_in(&self, notice: &Notice) {
-        if notice.announce {
+        // What became visible only after a sweep had passed its time, no sweep will find.
+        let swept = self.swept.load(Ordering::SeqCst);
+        if notice.announce || notice.due.is_some_and(|due| due <= swept) {
             self.announce();
         }
         if let Some(due) = notice.due {
@@ -242,5 +244,25 @@ impl Drop for Watch {
                 watches.remove(&self.hash);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_told_after_a_sweep_has_passed_its_time_is_announced() {
+        let wake = Wake::new(duroxide_runtime::system_env().clock);
+        wake.sweep(TimeMs(100));
+        let seen = wake.seq();
+        // The commit took so long that its timer was due before anybody could see it.
+        let late = Effects { due: Some(TimeMs(50)), ..Effects::default() };
+        wake.publish(&late, TimeMs(40));
+        assert_ne!(wake.seq(), seen);
+        let seen = wake.seq();
+        let later = Effects { due: Some(TimeMs(150)), ..Effects::default() };
+        wake.publish(&later, TimeMs(140));
+        assert_eq!(wake.seq(), seen, "a sweep will find it");
     }
 }

@@ -35,8 +35,8 @@ fn detached(name: String, version: Option<String>, id: &str, input: Payload) -> 
     Leaf::Detached { name, version, instance: id.into(), input }
 }
 
-fn version(bytes: usize) -> Option<String> {
-    Some(format!("1.0.0-{}", text(bytes - 6)))
+fn version(bytes: usize) -> String {
+    format!("1.0.0-{}", text(bytes - 6))
 }
 
 fn next(input: Payload, version: Option<String>) -> Leaf {
@@ -70,15 +70,15 @@ fn rows() -> Vec<Row> {
         "the input of activity `a`", payload_bytes, n, x => schedule(x, call("a", payload(n), None, None));
         "the event or queue name", name_bytes, n, x => schedule(x, Leaf::Mail { channel: Channel::Queue, name: text(n) });
         "the orchestration name", name_bytes, n, x => schedule(x, child(text(n), None, "i", Payload::null()));
-        "the version", name_bytes, n, x => schedule(x, child("o".into(), version(n), "i", Payload::null()));
+        "the version", name_bytes, n, x => schedule(x, child("o".into(), Some(version(n)), "i", Payload::null()));
         "the instance id", instance_id_bytes, n, x => schedule(x, child("o".into(), None, &text(n), Payload::null()));
         "the input of orchestration `o`", payload_bytes, n, x => schedule(x, child("o".into(), None, "i", payload(n)));
         "the orchestration name", name_bytes, n, x => schedule(x, detached(text(n), None, "i", Payload::null()));
-        "the version", name_bytes, n, x => schedule(x, detached("o".into(), version(n), "i", Payload::null()));
+        "the version", name_bytes, n, x => schedule(x, detached("o".into(), Some(version(n)), "i", Payload::null()));
         "the instance id", instance_id_bytes, n, x => schedule(x, detached("o".into(), None, &text(n), Payload::null()));
         "the input of orchestration `o`", payload_bytes, n, x => schedule(x, detached("o".into(), None, "i", payload(n)));
         "continueAsNew: the input", payload_bytes, n, x => stopped(schedule(x, next(payload(n), None)));
-        "the version", name_bytes, n, x => stopped(schedule(x, next(Payload::null(), version(n))));
+        "the version", name_bytes, n, x => stopped(schedule(x, next(Payload::null(), Some(version(n)))));
         "setCustomStatus: ", status_bytes, n, x => x.set_status(Some(text(n)));
         "the key of setValue", kv_key_bytes, n, x => x.kv_set(&text(n), "v");
         "the value of setValue(`k`)", kv_value_bytes, n, x => x.kv_set("k", &text(n));

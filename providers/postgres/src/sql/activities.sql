@@ -113,6 +113,8 @@ BEGIN
     SELECT a.ns INTO v_ns FROM {schema}.activities AS a
     WHERE a.incarnation = v_ready.incarnation AND a.execution = v_ready.execution
       AND a.event = v_ready.event AND (a.lease IS NULL OR a.lease_until <= v_now)
+      -- Handed back since it was looked at, to rest, or of an instance that was set aside.
+      AND a.visible_at <= v_now
     FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND;
     v_now := {schema}.now_ms();
@@ -150,7 +152,7 @@ AS $duroxide$
 #variable_conflict use_column
 DECLARE
   v_due bigint;
-  v_now bigint := {schema}.now_ms();
+  v_now bigint := {schema}.peek_ms();
   v_left integer := p_max;
   v_took record;
 BEGIN
@@ -168,8 +170,10 @@ BEGIN
       v_due := CASE WHEN v_took.contended THEN 0 ELSE least(v_due, v_took.due) END;
       EXIT WHEN v_left <= 0 OR NOT v_took.again OR v_took.taken = 0;
     END LOOP;
-    v_now := {schema}.now_ms();
-    PERFORM {schema}.raise_floors(v_now);
+    v_now := {schema}.peek_ms();
+    IF {schema}.raise_floors(v_now, v_left < p_max) THEN
+      v_due := 0;
+    END IF;
   END IF;
   RETURN QUERY SELECT v_now, v_due, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text,
     NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::smallint,

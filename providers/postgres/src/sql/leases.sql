@@ -20,8 +20,6 @@ DECLARE
   v_sessions text[] := '{}';
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
-  store_now := {schema}.now_ms();
-  v_until := store_now + p_duration;
   states := array_fill(1, ARRAY[cardinality(p_leases)]);
   FOR v_held IN
     SELECT h.* FROM unnest(p_incarnations, p_executions, p_events, p_leases) WITH ORDINALITY
@@ -29,10 +27,14 @@ BEGIN
     ORDER BY h.event IS NOT NULL, h.incarnation, h.execution, h.event
   LOOP
     IF v_held.event IS NULL THEN
-      UPDATE {schema}.instances AS i SET lease_until = v_until, owner = p_owner
-      WHERE i.incarnation = v_held.incarnation AND i.lease = v_held.lease;
+      PERFORM 1 FROM {schema}.instances AS i
+      WHERE i.incarnation = v_held.incarnation AND i.lease = v_held.lease FOR UPDATE;
       IF FOUND THEN
         states[v_held.nth] := 0;
+        -- After the lock: who held it may have prolonged the lease further.
+        store_now := {schema}.now_ms();
+        UPDATE {schema}.instances AS i SET lease_until = store_now + p_duration, owner = p_owner
+        WHERE i.incarnation = v_held.incarnation;
       END IF;
       CONTINUE;
     END IF;
@@ -46,6 +48,8 @@ BEGIN
       states[v_held.nth] := 2;
     ELSIF v_row.lease = v_held.lease THEN
       states[v_held.nth] := 0;
+      store_now := {schema}.now_ms();
+      v_until := store_now + p_duration;
       UPDATE {schema}.activities AS a SET lease_until = v_until, owner = p_owner
       WHERE a.incarnation = v_held.incarnation AND a.execution = v_held.execution
         AND a.event = v_held.event;
@@ -63,6 +67,7 @@ BEGIN
       idle_until = greatest(s.idle_until, v_until, store_now + s.idle_ms)
     WHERE s.ns = v_row.ns AND s.session = v_row.session;
   END LOOP;
+  store_now := coalesce(store_now, {schema}.peek_ms());
 END $duroxide$;
 
 -- An instance is nobody's any more. Gives when it is ready next.

@@ -49,20 +49,40 @@ BEGIN
          {schema}.peek_ms();
 END $duroxide$;
 
--- What these held is free at once, and theirs until it is taken over.
+-- What these held is free at once, and theirs until it is taken over. One row after the other, in
+-- their order, as everywhere: instances, activities, sessions.
 CREATE FUNCTION {schema}.free_all_of(p_owners bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
-  v_now bigint;
+  v_held record;
 BEGIN
-  PERFORM 1 FROM {schema}.instances AS i
-  WHERE i.lease IS NOT NULL AND i.owner = ANY (p_owners) ORDER BY i.incarnation FOR UPDATE;
-  v_now := {schema}.now_ms();
-  UPDATE {schema}.instances AS i SET lease_until = least(i.lease_until, v_now)
-  WHERE i.lease IS NOT NULL AND i.owner = ANY (p_owners);
-  UPDATE {schema}.activities AS a SET lease_until = least(a.lease_until, v_now)
-  WHERE a.lease IS NOT NULL AND a.owner = ANY (p_owners);
-  UPDATE {schema}.sessions AS s SET idle_until = 0 WHERE s.owner = ANY (p_owners);
+  FOR v_held IN
+    SELECT i.incarnation FROM {schema}.instances AS i
+    WHERE i.lease IS NOT NULL AND i.owner = ANY (p_owners) ORDER BY i.incarnation
+  LOOP
+    PERFORM 1 FROM {schema}.instances AS i WHERE i.incarnation = v_held.incarnation FOR UPDATE;
+    UPDATE {schema}.instances AS i SET lease_until = least(i.lease_until, {schema}.now_ms())
+    WHERE i.incarnation = v_held.incarnation AND i.lease IS NOT NULL AND i.owner = ANY (p_owners);
+  END LOOP;
+  FOR v_held IN
+    SELECT a.incarnation, a.execution, a.event FROM {schema}.activities AS a
+    WHERE a.lease IS NOT NULL AND a.owner = ANY (p_owners)
+    ORDER BY a.incarnation, a.execution, a.event
+  LOOP
+    PERFORM 1 FROM {schema}.activities AS a
+    WHERE a.incarnation = v_held.incarnation AND a.execution = v_held.execution
+      AND a.event = v_held.event FOR UPDATE;
+    UPDATE {schema}.activities AS a SET lease_until = least(a.lease_until, {schema}.now_ms())
+    WHERE a.incarnation = v_held.incarnation AND a.execution = v_held.execution
+      AND a.event = v_held.event AND a.lease IS NOT NULL AND a.owner = ANY (p_owners);
+  END LOOP;
+  FOR v_held IN
+    SELECT s.ns, s.session FROM {schema}.sessions AS s
+    WHERE s.owner = ANY (p_owners) ORDER BY s.ns, s.session
+  LOOP
+    UPDATE {schema}.sessions AS s SET idle_until = 0
+    WHERE s.ns = v_held.ns AND s.session = v_held.session AND s.owner = ANY (p_owners);
+  END LOOP;
 END $duroxide$;
 
 -- Bury those of these that have had no session since they were looked at. Gives how many.

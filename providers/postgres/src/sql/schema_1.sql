@@ -242,10 +242,13 @@ CREATE FUNCTION {schema}.wall_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $duro
 $duroxide$;
 
 -- The store's time: the wall clock, unless that was set back; then it goes on from where it was.
--- Never less than any that was kept, never standing still. Whoever writes it down keeps it.
+-- Never less than any that was kept, never standing still. Whoever writes it down keeps it; whoever
+-- only reads it does so now and then, so that a store where nothing happens loses little of it.
 CREATE FUNCTION {schema}.time_ms(p_keep boolean) RETURNS bigint LANGUAGE plpgsql VOLATILE
 AS $duroxide$
 DECLARE
+  -- Not more often: to keep it is a transaction that changes something, and wakes who polls.
+  c_coarsely CONSTANT bigint := 10000;
   v_last bigint;
   v_ahead bigint;
   v_wall bigint;
@@ -263,7 +266,7 @@ BEGIN
     PERFORM setval('{schema_text}.clock_ahead', 0);
     v_ahead := 0;
   END IF;
-  IF p_keep AND v_wall + v_ahead > v_last THEN
+  IF v_wall + v_ahead > v_last + (CASE WHEN p_keep THEN 0 ELSE c_coarsely END) THEN
     PERFORM setval('{schema_text}.clock', v_wall + v_ahead);
   END IF;
   RETURN v_wall + v_ahead;
@@ -274,7 +277,7 @@ CREATE FUNCTION {schema}.now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $durox
   SELECT {schema}.time_ms(true)
 $duroxide$;
 
--- The store's time for what is only read: nothing is written, unless the wall clock was set.
+-- The store's time for what is only read.
 CREATE FUNCTION {schema}.peek_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $duroxide$
   SELECT {schema}.time_ms(false)
 $duroxide$;

@@ -136,7 +136,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off
 AS $duroxide$
 #variable_conflict use_column
 DECLARE
-  v_now bigint := {schema}.now_ms();
+  v_now bigint := {schema}.peek_ms();
   v_due bigint;
   v_taken bigint[];
 BEGIN
@@ -155,7 +155,9 @@ BEGIN
                                    p_max, p_duration) AS t;
       v_now := {schema}.now_ms();
     END IF;
-    PERFORM {schema}.raise_floors(v_now);
+    IF {schema}.raise_floors(v_now, v_taken <> '{}') THEN
+      v_due := 0;
+    END IF;
   END IF;
   RETURN QUERY SELECT v_now, v_due, NULL::bigint, NULL::text, NULL::text, NULL::uuid, NULL::bigint,
     NULL::uuid, NULL::bigint, NULL::text, NULL::text, NULL::bigint, NULL::integer, NULL::text,

@@ -8,3 +8,4 @@ mod common;
 mod commits;
 mod contention;
 mod dispatch;
+mod races;

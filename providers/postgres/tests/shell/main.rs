@@ -5,6 +5,7 @@
 
 mod encryption;
 mod faults;
+mod idle;
 mod opening;
 mod proxy;
 mod secrets;

@@ -49,10 +49,10 @@ impl Stage {
             let Some(info) = self.store.instance(key.clone()).await.unwrap() else { continue };
             let history = self.store.history(key.clone(), ExecutionId::FIRST).await.unwrap();
             let kinds: Vec<EventKind> = history.into_iter().map(|event| event.kind).collect();
-            let stats = self.store.stats(key.clone()).await.unwrap();
+            let counted = self.store.stats(key.clone()).await.unwrap();
             let kv = self.store.kv(key).await.unwrap();
             state.push(format!(
-                "{:?} {:?} {:?} {} {kinds:?} {stats:?} {kv:?}",
+                "{:?} {:?} {:?} {} {kinds:?} {counted:?} {kv:?}",
                 info.state, info.version, info.custom_status, info.revision
             ));
         }
