@@ -4,6 +4,7 @@
 //! by as much as the server's.
 
 use crate::clock::{EPOCH_MS, Pushed};
+use crate::run::runtime;
 use crate::stores::kind;
 use crate::subject::Kind;
 use async_trait::async_trait;
@@ -89,6 +90,22 @@ impl Server {
     async fn move_by(&self, ms: i128) {
         let schema = &self.schema;
         self.execute(format!("UPDATE {schema}_clock.hands SET wall_ms = wall_ms + {ms}")).await;
+    }
+}
+
+impl Drop for Server {
+    /// The schema goes with it. By a thread: nothing can be awaited here.
+    fn drop(&mut self) {
+        let sql = format!("DROP SCHEMA IF EXISTS {0}, {0}_clock CASCADE", self.schema);
+        let dropping = std::thread::spawn(move || {
+            runtime().block_on(async move {
+                let mut connection = PgConnection::connect(&cluster_url()).await?;
+                connection.execute(AssertSqlSafe(sql)).await
+            })
+        });
+        if !matches!(dropping.join(), Ok(Ok(_))) {
+            eprintln!("schema {} is left over", self.schema);
+        }
     }
 }
 

@@ -256,13 +256,14 @@ pub(crate) fn first_step() -> impl Strategy<Value = Step> {
 
 fn what() -> BoxedStrategy<What> {
     prop_oneof![
-        30 => single(),
-        20 => turn().prop_map(|turn| What::Turn(Box::new(turn))),
-        4 => advance(),
-        1 => Just(What::SetBack),
+        120 => single(),
+        80 => turn().prop_map(|turn| What::Turn(Box::new(turn))),
+        16 => advance(),
+        2 => Just(What::SetBack),
+        // A server is slow to take up with somebody new.
         1 => Just(What::Reopen),
         1 => Just(What::Leave),
-        4 => proptest::collection::vec(together(), 2..=3).prop_map(What::Together),
+        16 => proptest::collection::vec(together(), 2..=3).prop_map(What::Together),
     ]
     .boxed()
 }

@@ -203,8 +203,10 @@ fn traces(world: &World, call: &Call) -> BTreeSet<Trace> {
             let mut traces = BTreeSet::new();
             if turn.end.is_some() || !turn.starts.is_empty() || !turn.sends.is_empty() {
                 traces.insert(Trace::Created);
-                let others = tables::keys().filter(|key| Some(key) != own);
-                traces.extend(others.map(Trace::Inbox));
+                // A start that is refused is told to the one that asked.
+                let all = !turn.starts.is_empty();
+                let keys = tables::keys().filter(|key| all || Some(key) != own);
+                traces.extend(keys.map(Trace::Inbox));
             }
             if !turn.activities.is_empty() {
                 traces.insert(Trace::Queued);
