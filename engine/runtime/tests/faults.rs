@@ -292,20 +292,25 @@ async fn an_activity_that_panics_fails_and_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_result_over_the_limit_fails_its_activity_alone() {
-    async fn calls(ctx: OrchestrationContext, (): ()) -> Result<String, OrchestrationError> {
-        match ctx.activity::<String>("Huge", &()).await {
+async fn a_result_or_failure_over_the_limit_fails_its_activity_alone() {
+    async fn calls(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+        match ctx.activity::<String>(&name, &()).await {
             Ok(_) => Ok("it fitted".to_owned()),
             Err(error) => Ok(error.message().to_owned()),
         }
     }
     let huge = |_: ActivityContext, (): ()| async { Ok::<_, String>("x".repeat(17 << 20)) };
     let world = World::new().await;
+    let loud = |_: ActivityContext, (): ()| async { Err::<String, _>("x".repeat(17 << 20)) };
     let registry = Registry::builder().register_activity("Huge", huge);
+    let registry = registry.register_activity("Loud", loud);
     let registry = registry.register_orchestration("Calls", calls).build().unwrap();
     let _runtime = world.node(registry, RuntimeOptions::default());
-    world.start("calls", "Calls", ()).await;
+    world.start("calls", "Calls", "Huge").await;
     assert!(world.output("calls").await.contains("the result of activity `Huge` has"));
+    world.start("calls too", "Calls", "Loud").await;
+    let said = world.output("calls too").await;
+    assert!(said.contains("the failure of activity `Loud` has"), "{said:.200}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -145,6 +145,27 @@ async fn a_misspelt_orchestration_is_warned_of_once_however_often_it_is_started(
     assert_eq!(warned("Mispelt"), 1);
 }
 
+#[tokio::test]
+async fn what_has_not_waited_long_enough_is_given_back_and_charged_with_no_attempt() {
+    let (log, _guard) = Log::begin();
+    let world = World::new().await;
+    let node = world.node(code().build().unwrap(), giving_up_after(Duration::from_secs(4)));
+    // Two warnings, a second or more after each start: then the third is that much younger.
+    for (id, name) in [("old", "Mispelt"), ("between", "Misspellt")] {
+        world.start(id, name, ()).await;
+        let warned = || log.count(&[&format!("orchestration `{name}` is not")]) == 1;
+        world.until("warned of", warned).await;
+    }
+    world.start("young", "Mispelt", ()).await;
+    assert_eq!(world.failure("old").await.kind, FailureKind::Unregistered);
+    node.shutdown(Duration::from_secs(1)).await;
+
+    let with = code().register_orchestration("Mispelt", misspelt);
+    let with = with.register_activity("Gret", greet).build().unwrap();
+    let _node = world.node(with, RuntimeOptions { max_attempts: 1, ..RuntimeOptions::default() });
+    assert_eq!(world.output("young").await, r#""Hello!""#);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_status_says_what_nobody_takes_until_a_node_brings_the_name() {
     let world = World::new().await;

@@ -139,7 +139,8 @@ mod tests {
     fn a_name_that_looks_like_a_place_of_a_name_stays_within_its_quotes() {
         let schema = Schema::parse("a'{schema_text}{schema}").unwrap();
         let sql = schema.sql("SELECT '{schema_text}.ids', '{}' FROM {schema}.f()");
-        let text = r#"SELECT '"a''{schema_text}{schema}".ids', '{}' FROM "a'{schema_text}{schema}".f()"#;
+        let text =
+            r#"SELECT '"a''{schema_text}{schema}".ids', '{}' FROM "a'{schema_text}{schema}".f()"#;
         assert_eq!(sql.as_str(), text);
     }
 

@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const DEAD: Duration = Duration::from_millis(450);
 /// How often nodes that wait here look for what notices did not tell, if anything happened.
 const POLL: Duration = Duration::from_secs(1);
+/// The same if nothing did: the store may have overlooked what took long to commit, and finds it
+/// when it is asked.
+const POLL_IN_VAIN: Duration = Duration::from_secs(11);
 /// The same for watches of instances, of which there may be thousands, each with a read.
 const POLL_WATCHES: Duration = Duration::from_secs(4);
 /// Notices are sent at most this often; what comes between goes together.
@@ -37,6 +40,7 @@ pub(crate) struct Session {
     number: i64,
     backend: u32,
     last_sent: Duration,
+    polled: Duration,
     poll: Poll,
     poll_watches: Poll,
     /// Owners and their sessions that were not there, and since when.
@@ -80,6 +84,7 @@ impl Session {
             number: 0,
             backend: 0,
             last_sent: Duration::ZERO,
+            polled: now,
             poll: Poll { every: POLL, last: now, pulse: None },
             poll_watches: Poll { every: POLL_WATCHES, last: now, pulse: None },
             missing: BTreeMap::new(),
@@ -208,7 +213,9 @@ impl Session {
         if self.poll_watches.is_time_to_look(now, pulse) {
             shell.wake.foreign_change();
         }
-        if self.poll.is_time_to_look(now, pulse) {
+        let happened = self.poll.is_time_to_look(now, pulse);
+        if happened || now.saturating_sub(self.polled) >= POLL_IN_VAIN {
+            self.polled = now;
             shell.wake.foreign_work();
         }
     }

@@ -10,7 +10,7 @@ mod stage;
 use build::{Build, LONG, NEWER};
 use duroxide_core::{CompatFlags, FailureKind};
 use duroxide_tests::PATIENCE;
-use stage::Stage;
+use stage::{Node, Stage};
 use std::time::Duration;
 
 /// Each of these on a file and on a server.
@@ -38,6 +38,16 @@ on_each_store!(
     what_no_live_build_has_for_too_long_fails_and_is_no_poison,
     what_runs_under_flags_that_a_build_does_not_know_is_never_taken_by_it,
 );
+
+/// Wait until a node has logged a line with all of these.
+async fn until_logged(stage: &Stage, node: &Node, parts: &[&str]) {
+    let look = async {
+        while node.logged(parts) == 0 {
+            stage.env.sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(stage.env.timeout(PATIENCE, look).await.is_some(), "never logged: {parts:?}");
+}
 
 async fn each_build_takes_what_it_has_and_what_runs_stays_with_its_version(stage: Stage) {
     let old = stage.node(Build::Old, LONG);
@@ -94,13 +104,8 @@ async fn what_no_live_build_has_waits_visibly_is_warned_of_once_and_goes_on_when
         let said = stage.nobody_takes(id).await;
         assert!(said.contains("orchestration 'Release' (version 1.0.0)"), "{said}");
     }
-    let warned = || new.logged(&["WARN", "orchestration `Release@1.0.0` is not registered here"]);
-    let once = async {
-        while warned() == 0 {
-            stage.env.sleep(Duration::from_millis(10)).await;
-        }
-    };
-    assert!(stage.env.timeout(PATIENCE, once).await.is_some(), "it is never warned of");
+    let warning = ["WARN", "orchestration `Release@1.0.0` is not registered here"];
+    until_logged(&stage, &new, &warning).await;
     // Others are served meanwhile, and asking again and again charges nothing.
     for n in 0..5 {
         let id = format!("parade-{n}");
@@ -108,7 +113,7 @@ async fn what_no_live_build_has_waits_visibly_is_warned_of_once_and_goes_on_when
         stage.go(&id).await;
         stage.ran(&id).await;
     }
-    assert_eq!(warned(), 1);
+    assert_eq!(new.logged(&warning), 1);
     let back = stage.node(Build::Old, LONG);
     for id in ["one", "two"] {
         let (first, last) = stage.ran(id).await;
@@ -147,6 +152,9 @@ async fn what_runs_under_flags_that_a_build_does_not_know_is_never_taken_by_it(s
     stage.start("newer", "Shared", None).await;
     stage.waits("newer").await;
     assert_eq!(stage.flags("newer").await, NEWER);
+    // Nor by the way in which what waited too long is failed.
+    stage.start("parade", "Parade", None).await;
+    stage.waits("parade").await;
     new.kill();
     // The old build has the name and the version; what it would give up, it would at once.
     let old = stage.node(Build::Old, Duration::from_millis(100));
@@ -154,8 +162,11 @@ async fn what_runs_under_flags_that_a_build_does_not_know_is_never_taken_by_it(s
     stage.waits("older").await;
     assert_eq!(stage.flags("older").await, CompatFlags::KNOWN);
     stage.go("newer").await;
+    stage.go("parade").await;
     let said = stage.nobody_takes("newer").await;
     assert!(said.contains("'Shared' (version 1.0.0)"), "{said}");
+    until_logged(&stage, &old, &["WARN", "orchestration `Parade@1.0.0` is not registered here"])
+        .await;
     for n in 0..5 {
         let id = format!("old-{n}");
         stage.start(&id, "Release", None).await;
@@ -163,11 +174,12 @@ async fn what_runs_under_flags_that_a_build_does_not_know_is_never_taken_by_it(s
         assert_eq!(stage.ran(&id).await, (old.pid(), old.pid()));
     }
     let depths = stage.store.depths().await.unwrap();
-    assert_eq!(depths.orchestrations, 1, "it is ready, and held by nobody");
-    assert_eq!(old.logged(&["Shared"]), 0, "its name is no riddle");
+    assert_eq!(depths.orchestrations, 2, "they are ready, and held by nobody");
+    assert_eq!(old.logged(&["orchestration `Shared"]), 0, "its name is no riddle");
 
     // The new build takes both: it knows what the old one does.
     let back = stage.node(Build::New, LONG);
+    assert_eq!(stage.ran("parade").await.1, back.pid());
     let (_, last) = stage.ran("newer").await;
     assert!([old.pid(), back.pid()].contains(&last), "an activity has no flags");
     old.kill();

@@ -15,11 +15,22 @@ const QUOTER: &str = "providers/postgres/src/schema.rs";
 const PASSERS: [&str; 2] =
     ["providers/sqlite/src/store/sql.rs", "providers/sqlite/src/store/schema.rs"];
 /// What makes text that is not constant pass for it.
-const VOUCHERS: [&str; 3] = ["AssertSqlSafe", ".leak()", "Box::leak"];
+const VOUCHERS: [&str; 4] = ["AssertSqlSafe", ".leak()", "Box::leak", "String::leak"];
+/// What puts statements together, or runs any text, of sqlx.
+const BUILDERS: [&str; 3] = ["QueryBuilder", "copy_in_raw", "copy_out_raw"];
 /// What puts text together.
 const MAKERS: [&str; 4] = ["format!(", "format_args!(", "write!(", "writeln!("];
 /// What runs any text, of rusqlite.
-const RUNNERS: [&str; 4] = [".execute_batch(", ".prepare(", ".prepare_cached(", ".query_row("];
+const RUNNERS: [&str; 6] = [
+    ".execute_batch(",
+    ".prepare(",
+    ".prepare_cached(",
+    ".prepare_with_flags(",
+    ".query_one(",
+    ".query_row(",
+];
+/// This too, unless what it runs is prepared: then it begins with the parameters.
+const EXECUTE: &str = ".execute(";
 /// How statements begin.
 const VERBS: [&str; 26] = [
     "ALTER",
@@ -63,6 +74,12 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
             findings.push(Finding::at_line(file, line, what));
         }
     }
+    for builder in BUILDERS {
+        for (line, _) in places(file, builder) {
+            let what = format!("`{builder}` takes any text: write the statement out, and bind");
+            findings.push(Finding::at_line(file, line, what));
+        }
+    }
     for maker in MAKERS {
         for (line, argument) in places(file, maker) {
             let text = argument.split_once('"').map_or("", |(_, text)| text);
@@ -79,6 +96,13 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
                     let what = format!("`{runner}…)` runs text that is not written there");
                     findings.push(Finding::at_line(file, line, what));
                 }
+            }
+        }
+        for (line, argument) in places(file, EXECUTE) {
+            let bound = argument.trim_start().starts_with(['"', '[', '(']);
+            if file.path.starts_with(ROOMS[0]) && !bound {
+                let what = format!("`{EXECUTE}…)` runs text that is not written there");
+                findings.push(Finding::at_line(file, line, what));
             }
         }
     }
@@ -133,6 +157,10 @@ mod tests {
             "sqlx::query(AssertSqlSafe(text))",
             "let text: &'static str = text.leak();",
             "sql.run(Box::leak(text), [])?;",
+            "sql.run(String::leak(text), [])?;",
+            "QueryBuilder::new(text).push(id).build()",
+            "sql.copy_in_raw(&text).await?;",
+            "sql.query_one(&text, [], |row| row.get(0))?;",
             "sql.execute_batch(&text)?;",
             "sql.prepare(text)?;",
             "sql.query_row(\n    &format!(\"{a}{b}\"), [], |row| row.get(0))?;",
@@ -143,6 +171,20 @@ mod tests {
             for elsewhere in ["providers/sqlite/tests/a.rs", "providers/sqlite/src/tests.rs"] {
                 assert_eq!(found(elsewhere, bad), 0, "{bad}");
             }
+        }
+    }
+
+    #[test]
+    fn text_that_rusqlite_executes_is_found_and_executors_of_sqlx_are_not() {
+        for bad in ["sql.execute(&(head + id), [])?;", "sql.execute(\n    text, (id,))?;"] {
+            assert_eq!(found("providers/sqlite/src/a.rs", bad), 1, "{bad}");
+        }
+        for (path, good) in [
+            ("providers/sqlite/src/a.rs", "commit.execute([])?;"),
+            ("providers/sqlite/src/a.rs", "sql.execute(\"DELETE FROM t\", [])?;"),
+            ("providers/postgres/src/a.rs", "query.execute(&mut *transaction).await?;"),
+        ] {
+            assert_eq!(found(path, good), 0, "{good}");
         }
     }
 

@@ -152,7 +152,7 @@ AS $duroxide$
 #variable_conflict use_column
 DECLARE
   v_due bigint;
-  v_now bigint := {schema}.peek_ms();
+  v_now bigint := {schema}.now_ms();
   v_left integer := p_max;
   v_took record;
 BEGIN
@@ -170,9 +170,12 @@ BEGIN
       v_due := CASE WHEN v_took.contended THEN 0 ELSE least(v_due, v_took.due) END;
       EXIT WHEN v_left <= 0 OR NOT v_took.again OR v_took.taken = 0;
     END LOOP;
-    v_now := {schema}.peek_ms();
+    v_now := {schema}.now_ms();
     IF {schema}.raise_floors(v_now, v_left < p_max) THEN
       v_due := 0;
+    END IF;
+    IF v_left = p_max THEN
+      PERFORM {schema}.nothing_changed();
     END IF;
   END IF;
   RETURN QUERY SELECT v_now, v_due, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text,

@@ -26,7 +26,8 @@ BEGIN
 END $duroxide$;
 
 -- Whether this session still is what it was, which others have no session, and a text that
--- differs whenever a transaction has ended that changed anything.
+-- differs whenever a transaction has ended that changed anything: by those under way, and by how
+-- many have begun, but for those that changed nothing.
 CREATE FUNCTION {schema}.look_around(p_owner bigint, p_session bigint, p_channel text)
 RETURNS TABLE (joined boolean, others bigint, dead_owners bigint[], dead_sessions bigint[],
                pulse text, store_now bigint)
@@ -45,8 +46,11 @@ BEGIN
          (SELECT count(*) FROM other WHERE NOT dead),
          ARRAY(SELECT o.owner FROM other AS o WHERE o.dead ORDER BY o.owner),
          ARRAY(SELECT o.session FROM other AS o WHERE o.dead ORDER BY o.owner),
-         pg_current_snapshot()::text,
+         (SELECT pg_snapshot_xmax(s.now)::text::bigint - i.last_value
+                 || ':' || ARRAY(SELECT pg_snapshot_xip(s.now))::text
+          FROM {schema}.idle AS i, pg_current_snapshot() AS s (now)),
          {schema}.peek_ms();
+  PERFORM {schema}.nothing_changed();
 END $duroxide$;
 
 -- What these held is free at once, and theirs until it is taken over. One row after the other, in
@@ -62,7 +66,8 @@ BEGIN
   LOOP
     PERFORM 1 FROM {schema}.instances AS i WHERE i.incarnation = v_held.incarnation FOR UPDATE;
     UPDATE {schema}.instances AS i SET lease_until = least(i.lease_until, {schema}.now_ms())
-    WHERE i.incarnation = v_held.incarnation AND i.lease IS NOT NULL AND i.owner = ANY (p_owners);
+    WHERE i.incarnation = v_held.incarnation AND num_nonnulls(i.lease) = 1
+      AND i.owner = ANY (p_owners);
   END LOOP;
   FOR v_held IN
     SELECT a.incarnation, a.execution, a.event FROM {schema}.activities AS a
@@ -74,7 +79,7 @@ BEGIN
       AND a.event = v_held.event FOR UPDATE;
     UPDATE {schema}.activities AS a SET lease_until = least(a.lease_until, {schema}.now_ms())
     WHERE a.incarnation = v_held.incarnation AND a.execution = v_held.execution
-      AND a.event = v_held.event AND a.lease IS NOT NULL AND a.owner = ANY (p_owners);
+      AND a.event = v_held.event AND num_nonnulls(a.lease) = 1 AND a.owner = ANY (p_owners);
   END LOOP;
   FOR v_held IN
     SELECT s.ns, s.session FROM {schema}.sessions AS s

@@ -30,6 +30,8 @@ CREATE SEQUENCE {schema}.floor_free MINVALUE 0 START 0;
 CREATE SEQUENCE {schema}.floor_expired MINVALUE 0 START 0;
 CREATE SEQUENCE {schema}.floor_waiting MINVALUE 0 START 0;
 CREATE SEQUENCE {schema}.floor_held MINVALUE 0 START 0;
+-- How many transactions changed nothing but these numbers. See look_around.
+CREATE SEQUENCE {schema}.idle;
 -- When the floors were last raised, and when they were last checked against all there is.
 CREATE SEQUENCE {schema}.floors_raised MINVALUE 0 START 0;
 CREATE SEQUENCE {schema}.floors_checked MINVALUE 0 START 0;
@@ -270,6 +272,14 @@ BEGIN
     PERFORM setval('{schema_text}.clock', v_wall + v_ahead);
   END IF;
   RETURN v_wall + v_ahead;
+END $duroxide$;
+
+-- Nobody need look because of this transaction: it looked for work and found none, or kept the time.
+CREATE FUNCTION {schema}.nothing_changed() RETURNS void LANGUAGE plpgsql VOLATILE AS $duroxide$
+BEGIN
+  IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+    PERFORM nextval('{schema_text}.idle');
+  END IF;
 END $duroxide$;
 
 -- The store's time for what is written.

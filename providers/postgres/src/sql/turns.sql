@@ -136,7 +136,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off
 AS $duroxide$
 #variable_conflict use_column
 DECLARE
-  v_now bigint := {schema}.peek_ms();
+  v_now bigint := {schema}.now_ms();
   v_due bigint;
   v_taken bigint[];
 BEGIN
@@ -158,6 +158,9 @@ BEGIN
     IF {schema}.raise_floors(v_now, v_taken <> '{}') THEN
       v_due := 0;
     END IF;
+    IF v_taken = '{}' THEN
+      PERFORM {schema}.nothing_changed();
+    END IF;
   END IF;
   RETURN QUERY SELECT v_now, v_due, NULL::bigint, NULL::text, NULL::text, NULL::uuid, NULL::bigint,
     NULL::uuid, NULL::bigint, NULL::text, NULL::text, NULL::bigint, NULL::integer, NULL::text,
@@ -167,7 +170,8 @@ BEGIN
            i.next_event, i.name, i.version, i.flags, i.attempt, i.parent_id, i.parent_execution,
            i.parent_event, a.ids, a.times, a.bodies, a.more
     FROM unnest(v_taken) WITH ORDINALITY AS t (incarnation, nth)
-    JOIN {schema}.instances AS i ON i.incarnation = t.incarnation AND i.lease IS NOT NULL
+    -- Not "lease is not null": one by one the planner would look through all that is held.
+    JOIN {schema}.instances AS i ON i.incarnation = t.incarnation AND num_nonnulls(i.lease) = 1
     CROSS JOIN LATERAL {schema}.arrivals(i.incarnation, i.next_event = 1, v_now) AS a
     ORDER BY t.nth;
 END $duroxide$;

@@ -29,6 +29,12 @@ pub(crate) async fn read_frame(stream: &mut DuplexStream) -> String {
     String::from_utf8(body).unwrap()
 }
 
+/// What a server greets with.
+fn a_welcome() -> String {
+    let limits = serde_json::to_string(&duroxide_core::Limits::default()).unwrap();
+    format!(r#"{{"Welcome":{{"max_frame":9999,"limits":{limits},"read_only":false}}}}"#)
+}
+
 /// The server's answer to this hello.
 pub(crate) async fn greet(world: &World, hello: &str) -> String {
     let mut stream = world.network.raw(ADDRESS).unwrap();
@@ -145,13 +151,11 @@ proptest! {
             let network = FaultyNetwork::new();
             let env = env::env(network.clone());
             let listener = network.listen(ADDRESS).await.unwrap();
-            let limits = serde_json::to_string(&duroxide_core::Limits::default()).unwrap();
             let server = env.spawn("server", async move {
                 loop {
                     let mut stream = listener.accept().await.unwrap();
                     if welcome {
-                        let text = format!(r#"{{"Welcome":{{"max_frame":9999,"limits":{limits}}}}}"#);
-                        let _ = write_frame(&mut stream, text.as_bytes()).await;
+                        let _ = write_frame(&mut stream, a_welcome().as_bytes()).await;
                     }
                     let text = format!(r#"{{"Answer":{{"id":{id},"answer":{answer}}}}}"#);
                     let _ = write_frame(&mut stream, text.as_bytes()).await;
@@ -182,6 +186,35 @@ fn a_call_that_cannot_be_read_is_answered_and_the_connection_lives() {
         }
         write_frame(&mut stream, br#"{"Call":{"id":6,"call":"metrics"}}"#).await.unwrap();
         assert!(read_frame(&mut stream).await.contains("Ok"));
+    });
+}
+
+#[test]
+fn a_frame_above_the_bound_ends_a_connection_after_the_greeting_too() {
+    run(async {
+        let world = World::with(|options| options.max_frame = 10_000).await;
+        for (bytes, is_taken) in [(10_000, true), (10_001, false)] {
+            let mut stream = greeted(&world).await;
+            stream.write_u32(bytes).await.unwrap();
+            let closed = world.env.timeout(Duration::from_secs(1), stream.read_u8()).await;
+            assert_eq!(closed.is_none(), is_taken, "the server, of {bytes} bytes");
+        }
+
+        let network = FaultyNetwork::new();
+        let env = env::env(network.clone());
+        let listener = network.listen(ADDRESS).await.unwrap();
+        let options = ClientOptions { max_frame: 10_000, tries: 1, ..ClientOptions::default() };
+        let client = RemoteProvider::new(&env, ADDRESS, token(), options);
+        let server = async {
+            let mut stream = listener.accept().await.unwrap();
+            write_frame(&mut stream, a_welcome().as_bytes()).await.unwrap();
+            // The client may be gone before it has taken all of it.
+            let _ = write_frame(&mut stream, &[b' '; 10_001]).await;
+            stream
+        };
+        let (answer, _stream) = tokio::join!(client.metrics(), server);
+        let error = answer.unwrap_err().to_string();
+        assert!(error.contains("a frame of 10001 bytes, at most 10000 are taken"), "{error}");
     });
 }
 

@@ -90,6 +90,21 @@ async fn eight_processes_write_at_once_and_none_is_refused_forgotten_or_starved(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_waits_for_its_turn_at_the_lock_file() {
+    let folder = Folder::new();
+    let store = open(&folder.file("store.db")).await;
+    let turn = fs::File::open(folder.file("store.db-writer.lock")).unwrap();
+    turn.lock().unwrap();
+    let submit = store.submit(start("a"));
+    tokio::pin!(submit);
+    #[expect(clippy::disallowed_methods, reason = "as long as a write would surely be through")]
+    let written = tokio::time::timeout(Duration::from_millis(500), &mut submit).await;
+    assert!(written.is_err(), "it was not its turn");
+    turn.unlock().unwrap();
+    assert_eq!(submit.await.unwrap(), Submitted::Created);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_while_it_writes_loses_nothing_acknowledged_and_holds_up_nobody() {
     const KILLS: u64 = 6;
     let folder = Folder::new();
@@ -188,8 +203,19 @@ async fn an_idle_handle_looks_without_a_transaction_and_hears_of_another_process
     });
     assert!(looked.await.is_ok(), "a look waits for whoever writes");
     stranger.execute_batch("ROLLBACK").unwrap();
+    // Nor is one ever in the way of a stranger that does not wait.
+    stranger.busy_timeout(Duration::ZERO).unwrap();
+    let looks = jobs.load(Ordering::SeqCst);
+    while jobs.load(Ordering::SeqCst) < looks + 400 {
+        stranger.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("a look holds the file");
+        tokio::select! {
+            biased;
+            seq = &mut wait_on => panic!("woken by nothing: {seq:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
     let now = (store.counters(), data_version(&stranger), size(&folder, "store.db-wal"));
-    assert_eq!(now, before, "40 looks are no operation, no read, no commit and no write");
+    assert_eq!(now, before, "looks are no operation, no read, no commit and no write");
 
     other.go();
     wait_on.await;
