@@ -4,9 +4,9 @@
 use crate::call::{Answer, Call, Outcome, Refused};
 use crate::names::Names;
 use duroxide_conformance::Factory;
-use duroxide_provider::{ProviderError, Store, WaitForWork, WakeSeq};
+use duroxide_provider::{LeaseId, NodeId, ProviderError, Store, WaitForWork, WakeSeq};
 use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub(crate) struct Subject<'a> {
     deeds: Vec<Deed>,
     /// When somebody who asked got all there was: the question, and where to wait from.
     satisfied: BTreeMap<String, WakeSeq>,
+    /// Leases asked for. Asked again, one gives what it gave, and says nothing of what is new.
+    asked: BTreeSet<LeaseId>,
 }
 
 impl<'a> Subject<'a> {
@@ -80,6 +82,7 @@ impl<'a> Subject<'a> {
             names: Names::default(),
             deeds: Vec::new(),
             satisfied: BTreeMap::new(),
+            asked: BTreeSet::new(),
         };
         subject.begin(Some(first), "open").await?;
         if shared {
@@ -150,23 +153,24 @@ impl<'a> Subject<'a> {
         }
         for (nth, (call, answer)) in calls.iter().zip(&answers).enumerate() {
             let handle = (usize::from(first) + nth) % self.handles.len();
-            if let (Some((question, max)), Ok(answer)) = (question(handle, call), answer) {
-                self.remember(question, max, answer);
+            let Some(question) = question(handle, call) else { continue };
+            if let (true, Ok(answer)) = (self.asked.insert(question.lease), answer) {
+                self.remember(question, answer);
             }
         }
         Ok(answers)
     }
 
-    fn remember(&mut self, question: String, max: usize, answer: &Answer) {
+    fn remember(&mut self, question: Question, answer: &Answer) {
         let (got, seq) = match answer {
             Answer::Orchestrations(leased) => (leased.instances.len(), leased.wake_seq),
             Answer::Activities(leased) => (leased.activities.len(), leased.wake_seq),
             _ => return,
         };
-        if got < max {
-            self.satisfied.insert(question, seq);
+        if got < question.max {
+            self.satisfied.insert(question.text, seq);
         } else {
-            self.satisfied.remove(&question);
+            self.satisfied.remove(&question.text);
         }
     }
 
@@ -206,13 +210,9 @@ impl<'a> Subject<'a> {
         call: &Call,
     ) -> Result<Option<(Call, Outcome)>, String> {
         let handle = usize::from(handle) % self.handles.len();
-        let Some((question, _)) = question(handle, call) else { return Ok(None) };
-        let Some(after) = self.satisfied.get(&question).copied() else { return Ok(None) };
-        let node = match call {
-            Call::LeaseOrchestrations(request) => request.node.clone(),
-            Call::LeaseActivities(request) => request.node.clone(),
-            _ => return Ok(None),
-        };
+        let question = question(handle, call).filter(|asks| !self.asked.contains(&asks.lease));
+        let Some(Question { text, node, .. }) = question else { return Ok(None) };
+        let Some(after) = self.satisfied.get(&text).copied() else { return Ok(None) };
         let wait = Call::WaitForWork(WaitForWork { node, after, max: Duration::from_hours(1) });
         let waiting = Box::pin(wait.clone().send(&*self.handles[handle]));
         match tokio::time::timeout(self.kind.patience, waiting).await {
@@ -286,15 +286,23 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Who asks for what: two leases with the same question compete for the same work.
-fn question(handle: usize, call: &Call) -> Option<(String, usize)> {
-    match call {
+/// Who asks for what: two leases with the same text compete for the same work.
+struct Question {
+    text: String,
+    node: NodeId,
+    lease: LeaseId,
+    max: usize,
+}
+
+fn question(handle: usize, call: &Call) -> Option<Question> {
+    let (text, node, lease, max) = match call {
         Call::LeaseOrchestrations(request) => {
-            Some((format!("{handle} {:?} {:?}", request.node, request.filter), request.max))
+            (format!("{:?}", request.filter), &request.node, request.lease, request.max)
         }
         Call::LeaseActivities(request) => {
-            Some((format!("{handle} {:?} {:?}", request.node, request.filter), request.max))
+            (format!("{:?}", request.filter), &request.node, request.lease, request.max)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Question { text: format!("{handle} {node:?} {text}"), node: node.clone(), lease, max })
 }

@@ -62,7 +62,7 @@ BEGIN
   PERFORM setval('{schema_text}.floor_expired', least(v_expired, p_now - c_distance));
   PERFORM setval('{schema_text}.floor_waiting', least(v_waiting, p_now - c_distance));
   PERFORM setval('{schema_text}.floor_held', least(v_held, p_now - c_distance));
-  RETURN false AND coalesce(
+  RETURN v_check AND coalesce(
     v_free < v_before.free OR v_expired < v_before.expired
     OR v_waiting < v_before.waiting OR v_held < v_before.held, false);
 END $duroxide$;

@@ -47,6 +47,7 @@ async fn nodes_with_nothing_to_do_do_not_keep_each_other_awake() {
         statements(&one) + statements(&two) - before
     };
     let spent = tokio::select! {
+        biased;
         spent = watch => spent,
         () = ask(&one, "n1") => 0,
         () = ask(&two, "n2") => 0,

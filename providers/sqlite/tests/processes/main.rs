@@ -206,7 +206,7 @@ async fn an_idle_handle_looks_without_a_transaction_and_hears_of_another_process
     // Nor is one ever in the way of a stranger that does not wait.
     stranger.busy_timeout(Duration::ZERO).unwrap();
     let looks = jobs.load(Ordering::SeqCst);
-    while jobs.load(Ordering::SeqCst) < looks + 400 {
+    while jobs.load(Ordering::SeqCst) < looks + 100 {
         stranger.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("a look holds the file");
         tokio::select! {
             biased;
