@@ -362,7 +362,7 @@ fn managing() -> BoxedStrategy<What> {
 }
 
 fn advance() -> BoxedStrategy<What> {
-    choice(6, 1).prop_map(What::Advance).boxed()
+    choice(10, 1).prop_map(What::Advance).boxed()
 }
 
 fn turn() -> BoxedStrategy<Turn> {

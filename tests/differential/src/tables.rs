@@ -165,17 +165,8 @@ pub(crate) fn timer(choice: u8) -> u64 {
 
 /// How much time passes.
 pub(crate) fn advance(choice: u8) -> Duration {
-    of(
-        &[
-            Duration::from_secs(2),
-            Duration::from_millis(40),
-            Duration::from_millis(600),
-            Duration::from_secs(11),
-            Duration::from_mins(2),
-            Duration::from_mins(61),
-        ],
-        choice,
-    )
+    let table = [2_000, 40, 600, 11_000, 700, 6_000, 1_300, 20_000, 70_000, 3_660_000];
+    Duration::from_millis(of(&table, choice))
 }
 
 /// A listing.

@@ -148,7 +148,7 @@ enum Trace {
     Inbox(InstanceKey),
     /// A new instance.
     Created,
-    /// Something in the queue of activities.
+    /// Something in the queue of activities, or when a session began to idle.
     Queued,
 }
 
@@ -180,6 +180,20 @@ fn fit(world: &World, one: &Call, other: &Call) -> bool {
         {
             true
         }
+        // Of several that are ready two calls may each take some, each passing over what the
+        // other has its hands on: no order does that, unless each takes one.
+        (Call::LeaseOrchestrations(one), Call::LeaseOrchestrations(other)) => {
+            one.max == 1 && other.max == 1
+        }
+        // Nor does any order explain who has its hands on a session.
+        (Call::LeaseActivities(_), Call::LeaseActivities(_)) => false,
+        // Of two completions of one activity only one is taken.
+        (Call::CommitTurn(turn), Call::CompleteActivity(other))
+        | (Call::CompleteActivity(other), Call::CommitTurn(turn)) => {
+            let same = turn.completed.iter().all(|(activity, _)| *activity == other.activity);
+            let plain = turn.turn.activities.is_empty() && turn.turn.end.is_none();
+            (same && plain) || traces(world, one).is_disjoint(&traces(world, other))
+        }
         _ => traces(world, one).is_disjoint(&traces(world, other)),
     }
 }
@@ -195,7 +209,7 @@ fn traces(world: &World, call: &Call) -> BTreeSet<Trace> {
             traces
         }
         Call::CompleteActivity(request) => {
-            inbox(request.activity.incarnation).into_iter().collect()
+            inbox(request.activity.incarnation).into_iter().chain([Trace::Queued]).collect()
         }
         Call::CommitTurn(request) => {
             let turn = &request.turn;
@@ -208,8 +222,13 @@ fn traces(world: &World, call: &Call) -> BTreeSet<Trace> {
                 let keys = tables::keys().filter(|key| all || Some(key) != own);
                 traces.extend(keys.map(Trace::Inbox));
             }
-            if !turn.activities.is_empty() {
+            let removes = turn.end.is_some() || !turn.cancelled_activities.is_empty();
+            if removes || !turn.activities.is_empty() || !request.completed.is_empty() {
                 traces.insert(Trace::Queued);
+            }
+            // Due at once, it arrives at the moment at which others do.
+            if turn.timers.iter().any(|timer| timer.delay_ms == 0) {
+                traces.extend(own.cloned().map(Trace::Inbox));
             }
             traces
         }
@@ -219,9 +238,19 @@ fn traces(world: &World, call: &Call) -> BTreeSet<Trace> {
                 Held::Activity { .. } => None,
             });
             let commit = request.commit.map(|(incarnation, _)| incarnation);
-            instances.chain(commit).filter_map(inbox).collect()
+            let own = instances.chain(commit).filter_map(inbox);
+            own.chain(touches_work(&request.held).then_some(Trace::Queued)).collect()
         }
-        Call::Delete(..) | Call::DeleteMany(_) => tables::keys().map(Trace::Inbox).collect(),
+        Call::Renew(request) => {
+            touches_work(&request.held).then_some(Trace::Queued).into_iter().collect()
+        }
+        Call::Delete(..) | Call::DeleteMany(_) => {
+            tables::keys().map(Trace::Inbox).chain([Trace::Queued]).collect()
+        }
         _ => BTreeSet::new(),
     }
+}
+
+fn touches_work(held: &[Held]) -> bool {
+    held.iter().any(|held| matches!(held, Held::Activity { .. }))
 }
