@@ -64,9 +64,10 @@ fn parse_event(line: &str) -> Result<Event, String> {
         let (field, value) = rest.field()?;
         fields.insert(field, value);
     }
+    let named = format!("`{kind}`");
     let kind = Json::Object(Map::from_iter([(kind, Json::Object(fields))]));
     let event = json!({ "id": id, "turn": turn, "at": at, "split": split, "kind": kind });
-    decode_event(event.to_string().as_bytes()).map_err(|error| error.to_string())
+    decode_event(event.to_string().as_bytes()).map_err(|error| format!("{named}: {error}"))
 }
 
 /// What is left of a line.

@@ -231,7 +231,7 @@ fn a_line_that_cannot_be_read_is_named() {
     assert_eq!(problem("execution 3"), "execution 2 is next");
     assert!(problem("  #x turn 1 @1 TimerCancelled source=#2").contains("\"x\" is no number"));
     assert!(problem("  #2 turn 1 @1 TimerCanceled source=#2").contains("TimerCanceled"));
-    assert!(problem("  #2 turn 1 @1 TimerCancelled").contains("source"));
+    assert!(problem("  #2 turn 1 @1 TimerCancelled").contains("`TimerCancelled`"));
     assert!(problem("  #2 turn 1 @1 ActivityCompleted source=#2 result={").contains("no JSON"));
     assert!(problem("  #2 turn 1 @1 ActivityCompleted source=#2 result=1trailing").contains("no"));
     let error = parse("execution 1\n").expect_err("there is no instance");
