@@ -12,6 +12,7 @@ use crate::lockstep::Lockstep;
 use crate::subject::Subject;
 use crate::tables;
 use crate::world::World;
+use duroxide_core::Commit;
 use duroxide_provider::{Held, Incarnation, InstanceKey, ProviderError, Submission};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -188,10 +189,11 @@ fn fit(world: &World, one: &Call, other: &Call) -> bool {
         // Nor does any order explain who has its hands on a session.
         (Call::LeaseActivities(_), Call::LeaseActivities(_)) => false,
         // Of two completions of one activity only one is taken.
-        (Call::CommitTurn(turn), Call::CompleteActivity(other))
-        | (Call::CompleteActivity(other), Call::CommitTurn(turn)) => {
-            let same = turn.completed.iter().all(|(activity, _)| *activity == other.activity);
-            let plain = turn.turn.activities.is_empty() && turn.turn.end.is_none();
+        (Call::CommitTurn(turn), Call::CompleteActivity(done))
+        | (Call::CompleteActivity(done), Call::CommitTurn(turn)) => {
+            let same = turn.completed.iter().all(|(activity, _)| *activity == done.activity);
+            let Commit { activities, cancelled_activities, end, .. } = &turn.turn;
+            let plain = activities.is_empty() && cancelled_activities.is_empty() && end.is_none();
             (same && plain) || traces(world, one).is_disjoint(&traces(world, other))
         }
         _ => traces(world, one).is_disjoint(&traces(world, other)),
