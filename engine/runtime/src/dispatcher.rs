@@ -2,7 +2,7 @@
 //! each to a driver. Nothing here polls as long as the store can be waited on.
 
 use crate::backoff::Backoff;
-use crate::driver;
+use crate::driver::{self, Permits};
 use crate::drivers::Routed;
 use crate::marks::MarkSeq;
 use crate::node::{Node, reserve, unbegun};
@@ -12,7 +12,6 @@ use duroxide_provider::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The longest that one call waits for work. Long, so that an idle node does nothing.
 const IDLE_WAIT: Duration = Duration::from_mins(5);
@@ -75,16 +74,23 @@ pub(crate) async fn dispatch(node: Arc<Node>) {
     }
 }
 
-async fn free_permits(node: &Node) -> Option<Vec<OwnedSemaphorePermit>> {
-    let instances = &node.permits.instances;
+/// Permits for what can be worked on, and for what can be begun soon: at least one of each.
+async fn free_permits(node: &Node) -> Option<Vec<Permits>> {
+    let (instances, unbegun) = (&node.permits.instances, &node.permits.unbegun);
+    let first = async {
+        let held = Arc::clone(instances).acquire_owned().await.ok()?;
+        let unbegun = Arc::clone(unbegun).acquire_owned().await.ok()?;
+        Some(Permits { held, unbegun })
+    };
     let first = tokio::select! {
         biased;
         () = node.stop.cancelled() => return None,
-        permit = Arc::clone(instances).acquire_owned() => permit.ok()?,
+        first = first => first?,
     };
-    let mut permits = vec![first];
-    permits.append(&mut reserve(instances, usize::MAX));
-    Some(permits)
+    let more = reserve(unbegun, usize::MAX);
+    let held = reserve(instances, more.len());
+    let more = held.into_iter().zip(more).map(|(held, unbegun)| Permits { held, unbegun });
+    Some(std::iter::once(first).chain(more).collect())
 }
 
 async fn lease(node: &Node, max: usize) -> Result<(LeaseId, Vec<LeasedInstance>), ProviderError> {
@@ -112,7 +118,7 @@ async fn hand_out(
     lease: LeaseId,
     leased: Vec<LeasedInstance>,
     asked: MarkSeq,
-    permits: Vec<OwnedSemaphorePermit>,
+    permits: Vec<Permits>,
 ) {
     if node.stopping() {
         let new = leased.iter().filter(|leased| leased.lease == lease);

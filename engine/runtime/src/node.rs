@@ -74,6 +74,9 @@ pub(crate) struct Permits {
     pub(crate) turns: Arc<Semaphore>,
     /// Instances worked on at once.
     pub(crate) instances: Arc<Semaphore>,
+    /// Instances leased whose turn has not begun. A lease counts as an attempt, so a node
+    /// that dies must not have held a backlog that it never came to.
+    pub(crate) unbegun: Arc<Semaphore>,
     /// Activities run at once.
     pub(crate) workers: Arc<Semaphore>,
 }
@@ -97,6 +100,7 @@ impl Permits {
         Self {
             turns: Arc::new(Semaphore::new(turns)),
             instances: Arc::new(Semaphore::new(instances)),
+            unbegun: Arc::new(Semaphore::new(turns)),
             workers: Arc::new(Semaphore::new(workers)),
         }
     }

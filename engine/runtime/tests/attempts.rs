@@ -6,10 +6,12 @@ mod common;
 
 use common::{PATIENCE, World};
 use duroxide_core::{EventKind, ExecutionId, Failure, FailureKind};
+use duroxide_provider::InstanceState;
 use duroxide_runtime::RuntimeOptions;
 use duroxide_sdk::{
     ActivityContext, Backoff, OrchestrationContext, OrchestrationError, Registry, RetryPolicy,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -106,4 +108,49 @@ async fn poison_counts_the_deliveries_of_one_try() {
     assert_eq!((failure.kind, failure.attempt), (FailureKind::Poison, Some(2)));
     assert!(failure.message.contains("1 attempts ended without an outcome"), "{failure}");
     assert_eq!(recorded(&world).await, (vec![1, 2], vec![Some(1), Some(2)]));
+}
+
+/// `Stuck`'s turn of the instance `first` does not come back until the flag is set; any
+/// other is over at once.
+fn stuck(go_on: &Arc<AtomicBool>, begun: &Arc<AtomicBool>) -> Registry {
+    let (go_on, begun) = (Arc::clone(go_on), Arc::clone(begun));
+    let code = move |ctx: OrchestrationContext, (): ()| {
+        let (go_on, begun) = (Arc::clone(&go_on), Arc::clone(&begun));
+        async move {
+            if ctx.instance_id().as_str() == "first" {
+                begun.store(true, Ordering::SeqCst);
+                while !go_on.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+            }
+            Ok::<_, OrchestrationError>(())
+        }
+    };
+    Registry::builder().register_orchestration("Stuck", code).build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_dies_charges_what_it_began_and_not_its_backlog() {
+    let world = World::new().await;
+    let (go_on, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    world.start("first", "Stuck", ()).await;
+    for number in 0..100 {
+        world.start(&format!("behind-{number}"), "Stuck", ()).await;
+    }
+    let one_turn = RuntimeOptions { orchestration_concurrency: 1, ..options(1) };
+    let dies = world.node(stuck(&go_on, &begun), one_turn.clone());
+    world.until("its turn has begun", || begun.load(Ordering::SeqCst)).await;
+    drop(dies);
+    go_on.store(true, Ordering::SeqCst);
+    // One delivery more than the first is poison here.
+    let runtime = world.node(stuck(&go_on, &begun), one_turn);
+    let mut poisoned = Vec::new();
+    for number in 0..100 {
+        let id = format!("behind-{number}");
+        if !matches!(world.ended(&id).await.state, InstanceState::Completed { .. }) {
+            poisoned.push(id);
+        }
+    }
+    assert!(poisoned.len() <= 1, "only the next in line may have been charged: {poisoned:?}");
+    runtime.shutdown(PATIENCE).await;
 }

@@ -29,16 +29,20 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// What a driver may take up; see [`Permits`](crate::node::Permits).
+pub(crate) struct Permits {
+    /// Given back as soon as the driver only waits.
+    pub(crate) held: OwnedSemaphorePermit,
+    /// Given back when its first turn begins.
+    pub(crate) unbegun: OwnedSemaphorePermit,
+}
+
 /// Drive an instance, and again if it was leased anew meanwhile.
-pub(crate) async fn drive(
-    node: Arc<Node>,
-    assignment: Assignment,
-    permit: Option<OwnedSemaphorePermit>,
-) {
-    let mut next = Some((assignment, permit));
-    while let Some((assignment, permit)) = next.take() {
+pub(crate) async fn drive(node: Arc<Node>, assignment: Assignment, permits: Option<Permits>) {
+    let mut next = Some((assignment, permits));
+    while let Some((assignment, permits)) = next.take() {
         let incarnation = assignment.leased.incarnation;
-        let mut driver = Driver::new(Arc::clone(&node), assignment, permit);
+        let mut driver = Driver::new(Arc::clone(&node), assignment, permits);
         // A mistake of the engine's own must not keep an instance held for ever.
         if AssertUnwindSafe(driver.run()).catch_unwind().await.is_err() {
             tracing::error!(target: "duroxide::runtime", instance = %driver.key, "a driver panicked; the lease runs out");
@@ -63,8 +67,8 @@ struct Driver {
     /// The host has a live copy that stands at `place`.
     resident: bool,
     mailbox: UnboundedReceiver<DriverMail>,
-    /// Given back as soon as the driver only waits.
-    permit: Option<OwnedSemaphorePermit>,
+    held: Option<OwnedSemaphorePermit>,
+    unbegun: Option<OwnedSemaphorePermit>,
     todo: ToDo,
     /// What applied commits have dealt with: an answer that was under way may bring it
     /// once more.
@@ -113,7 +117,8 @@ enum Flow {
 }
 
 impl Driver {
-    fn new(node: Arc<Node>, assignment: Assignment, permit: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(node: Arc<Node>, assignment: Assignment, permits: Option<Permits>) -> Self {
+        let (held, unbegun) = permits.map(|permits| (permits.held, permits.unbegun)).unzip();
         let Assignment { leased, asked, mailbox, verdict } = assignment;
         let LeasedInstance { execution, next_event, last_commit, incarnation, .. } = leased;
         let place = Place { execution, next_event, last_commit };
@@ -131,7 +136,8 @@ impl Driver {
             attempt: leased.attempt,
             resident,
             mailbox,
-            permit,
+            held,
+            unbegun,
             todo: ToDo { turn: true, verdict, ..ToDo::default() },
             dealt_with: BTreeSet::new(),
             asked,
@@ -168,7 +174,7 @@ impl Driver {
                 self.hand_back(Duration::ZERO).await;
                 return false;
             }
-            self.permit = None;
+            self.held = None;
             self.turns_in_hand = 0;
             match self.mailbox.recv().await {
                 Some(mail) => self.take(mail),

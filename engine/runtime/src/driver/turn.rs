@@ -12,6 +12,7 @@ use duroxide_core::{
 use duroxide_provider::Release;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an instance rests that this node could not run, before it is tried again.
@@ -108,9 +109,10 @@ impl Driver {
     }
 
     /// Run user code. `None` if it brought the host down with it.
-    async fn step(&self, request: TurnRequest) -> Option<TurnReply> {
-        let turns = &self.node.permits.turns;
+    async fn step(&mut self, request: TurnRequest) -> Option<TurnReply> {
+        let turns = Arc::clone(&self.node.permits.turns);
         let _permit = turns.acquire().await.ok()?;
+        self.unbegun = None;
         self.node.drivers.turn(self.incarnation, Some(self.node.monotonic()));
         let reply = AssertUnwindSafe(self.node.orchestrations.run_turn(request)).catch_unwind();
         let reply = reply.await.ok();
