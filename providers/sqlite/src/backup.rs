@@ -26,7 +26,8 @@ impl SqliteProvider {
     /// is for the day on which the original is lost.
     ///
     /// [`ProviderError::Invalid`] if there is a file of that name, the store itself among
-    /// them, or no such folder, or if SQLite would take it for a part of another file (`…-wal`); [`ProviderError::Full`] if there is no room. A backup that
+    /// them, or no such folder, or if SQLite would take it for a part of another file (`…-wal`),
+    /// or if the store is on a [storage](crate::Storage) of its own; [`ProviderError::Full`] if there is no room. A backup that
     /// fails leaves no file of that name; one that is killed may leave `<path>-partial-…`.
     ///
     /// ```
@@ -63,6 +64,9 @@ fn backup(shell: &Shell, target: &Path, partial: &Path) -> Result<()> {
 
 fn check_target(shell: &Shell, target: &Path) -> Result<()> {
     let invalid = |why: &str| Err(StoreError::Invalid(format!("`{}` {why}", target.display())));
+    if shell.storage.vfs().is_some() {
+        return invalid("is not on the store's disk, which is not the system's");
+    }
     if target.file_name().is_none() {
         return invalid("names no file");
     }
@@ -118,10 +122,10 @@ fn make(shell: &Shell, partial: &Path) -> Result<()> {
         }
         // Apart from the others: readers wait for no copy.
         Location::File { path: store, .. } => {
-            connection::open_copier(store)?.run("VACUUM INTO ?1", [path])?;
+            connection::open_copier(&*shell.storage, store)?.run("VACUUM INTO ?1", [path])?;
         }
     }
-    let copy = connection::open_file(partial, Mode::Write)?;
+    let copy = connection::open_file(&*shell.storage, partial, Mode::Write)?;
     copy.execute_batch("BEGIN IMMEDIATE")?;
     // The time of the copy: whoever opens it, on whatever machine, is never before it.
     let now = copy.number("SELECT clock FROM store", [])?;

@@ -15,7 +15,6 @@ use tokio::sync::{mpsc, oneshot};
 const BATCH: usize = 256;
 
 /// Where writes go in.
-#[derive(Clone)]
 pub(crate) struct Writes(mpsc::UnboundedSender<Box<dyn Operation>>);
 
 impl fmt::Debug for Writes {
@@ -33,22 +32,36 @@ impl Writes {
         Self(sender)
     }
 
-    /// Run a write in the next batch. Answers when it is durable.
-    pub(crate) async fn run<Q: Send + 'static, A: Send + 'static>(
+    /// Put a write into the next batch, behind all that were put in before.
+    pub(crate) fn put<Q: Send + 'static, A: Send + 'static>(
         &self,
         write: Write<Q, A>,
-    ) -> Result<A, ProviderError> {
+    ) -> Answer<A> {
         let Write { name, relaxed, request, run } = write;
         let (caller, answer) = oneshot::channel();
         let job = Job { name, relaxed, request, run, outcome: None, caller };
-        let sent = self.0.send(Box::new(job));
-        let outcome = match sent {
-            Err(_) => Err(closed()),
-            Ok(()) => answer.await.unwrap_or_else(|_| {
+        let is_put = self.0.send(Box::new(job)).is_ok();
+        Answer { name, answer: is_put.then_some(answer) }
+    }
+}
+
+/// What becomes of a write.
+pub(crate) struct Answer<A> {
+    name: &'static str,
+    /// None if there is no writer any more.
+    answer: Option<oneshot::Receiver<Result<A>>>,
+}
+
+impl<A> Answer<A> {
+    /// Comes when it is durable.
+    pub(crate) async fn wait(self) -> Result<A, ProviderError> {
+        let outcome = match self.answer {
+            None => Err(closed()),
+            Some(answer) => answer.await.unwrap_or_else(|_| {
                 Err(StoreError::Unknown("the writer stopped before it answered".to_owned()))
             }),
         };
-        outcome.map_err(|error| error.named(name))
+        outcome.map_err(|error| error.named(self.name))
     }
 }
 

@@ -3,9 +3,9 @@
 
 use crate::error::{Result, StoreError};
 use crate::options::{Durability, Location, Mode};
+use crate::storage::Storage;
 use crate::store::schema;
 use rusqlite::{Connection, OpenFlags};
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,38 +18,28 @@ const LOG_PAGES: u32 = 1_000;
 
 /// The location with its one true path, by which every process names the files beside the
 /// database, whatever links lead there. Creates the folder if it may.
-pub(crate) fn resolve(location: Location) -> Result<Location> {
+pub(crate) fn resolve(storage: &dyn Storage, location: Location) -> Result<Location> {
     let (path, mode) = match location {
         Location::Memory => return Ok(Location::Memory),
         Location::File { path, mode } => (path, mode),
     };
-    let failed = |error| StoreError::of_io("its path", &error);
-    if let Ok(found) = fs::metadata(&path) {
-        if !found.is_file() {
-            let what = if found.is_dir() { "a folder" } else { "a device, pipe or socket" };
-            return Err(StoreError::Unusable(format!("it is {what}, not a file")));
-        }
-        return Ok(Location::File { path: path.canonicalize().map_err(failed)?, mode });
+    match storage.resolve(&path, mode == Mode::Create) {
+        Ok(path) => Ok(Location::File { path, mode }),
+        // It says what is wrong with the path.
+        Err(error) if error.get_ref().is_some() => Err(StoreError::Unusable(error.to_string())),
+        Err(error) => Err(StoreError::of_io("its path", &error)),
     }
-    match mode {
-        Mode::Create => {}
-        Mode::Write | Mode::Read => {
-            return Err(StoreError::Unusable("the file does not exist".to_owned()));
-        }
-    }
-    let path = std::path::absolute(&path).map_err(failed)?;
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(StoreError::Unusable("it names no file".to_owned()));
-    };
-    fs::create_dir_all(folder).map_err(failed)?;
-    Ok(Location::File { path: folder.canonicalize().map_err(failed)?.join(name), mode })
 }
 
 /// The store's writing connection, with its schema in place.
-pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result<Connection> {
+pub(crate) fn open_writer(
+    storage: &dyn Storage,
+    location: &Location,
+    durability: Durability,
+) -> Result<Connection> {
     let connection = match location {
         Location::Memory => Connection::open_in_memory()?,
-        Location::File { path, mode } => open_file(path, *mode)?,
+        Location::File { path, mode } => open_file(storage, path, *mode)?,
     };
     prepare(&connection)?;
     match location {
@@ -83,15 +73,16 @@ pub(crate) fn open_writer(location: &Location, durability: Durability) -> Result
 }
 
 /// A connection for reading. The store exists.
-pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
-    let connection = open_copier(path)?;
+pub(crate) fn open_reader(storage: &dyn Storage, path: &Path) -> Result<Connection> {
+    let connection = open_copier(storage, path)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
 /// A connection for copying the store, which is a write to SQLite, though not to the store.
-pub(crate) fn open_copier(path: &Path) -> Result<Connection> {
-    let connection = open_file(path, Mode::Write).or_else(|_| open_file(path, Mode::Read))?;
+pub(crate) fn open_copier(storage: &dyn Storage, path: &Path) -> Result<Connection> {
+    let open = |mode| open_file(storage, path, mode);
+    let connection = open(Mode::Write).or_else(|_| open(Mode::Read))?;
     prepare(&connection)?;
     Ok(connection)
 }
@@ -119,14 +110,18 @@ fn expect<T: PartialEq<U> + ToString, U: ToString + ?Sized>(
     Err(StoreError::Unusable(format!("{what} is `{found}` after it was set to `{wanted}`")))
 }
 
-pub(crate) fn open_file(path: &Path, mode: Mode) -> Result<Connection> {
+/// A connection as it comes.
+pub(crate) fn open_file(storage: &dyn Storage, path: &Path, mode: Mode) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match mode {
             Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             Mode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
-    Ok(Connection::open_with_flags(path, flags)?)
+    Ok(match storage.vfs() {
+        None => Connection::open_with_flags(path, flags)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+    })
 }
 
 fn prepare(connection: &Connection) -> Result<()> {

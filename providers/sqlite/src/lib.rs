@@ -4,7 +4,7 @@
 //! responsibility, no thread and no clock. Around it a thin asynchronous shell: `batcher`
 //! gathers writes, `batch` runs them in one transaction with a savepoint each, `shell` reads,
 //! `wake` and `waiting` announce, `backup` copies, `writer` and `liveness` share the file
-//! with other processes. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
+//! with other processes; the disk below is a `storage`. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
 //!
 //! Not here: what turns mean (`duroxide-core`), who asks for them (`duroxide-runtime`).
 
@@ -20,6 +20,7 @@ mod options;
 mod provider;
 mod shell;
 mod stats;
+mod storage;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -30,3 +31,4 @@ mod writer;
 pub use options::{BeforeCommit, Durability, SqliteOptions};
 pub use provider::SqliteProvider;
 pub use stats::Stats;
+pub use storage::{LockFile, OpenLock, Storage, SystemStorage};

@@ -1,6 +1,7 @@
 //! How a store is named and opened. Not here: opening it (`connection`).
 
 use crate::error::{Result, StoreError};
+use crate::storage::{Storage, SystemStorage};
 use duroxide_core::Limits;
 use duroxide_provider::env::BoxFuture;
 use std::fmt;
@@ -21,7 +22,7 @@ pub enum Durability {
 pub type BeforeCommit = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// How to open a store.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SqliteOptions {
     /// `sqlite:FILE`, `FILE` or `:memory:`, with an optional `?mode=rwc|rw|ro|memory`.
     pub path: String,
@@ -31,6 +32,20 @@ pub struct SqliteOptions {
     pub limits: Limits,
     /// A hook of simulations, so that batching varies with the seed.
     pub before_commit: Option<BeforeCommit>,
+    /// The disk that the path is on.
+    pub storage: Arc<dyn Storage>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            durability: Durability::default(),
+            limits: Limits::default(),
+            before_commit: None,
+            storage: Arc::new(SystemStorage),
+        }
+    }
 }
 
 impl SqliteOptions {

@@ -1,6 +1,6 @@
 //! The provider: opening, closing, and the contract's methods, each one line to the store.
 
-use crate::batcher::{Write, Writes};
+use crate::batcher::{Answer, Write, Writes};
 use crate::clock::StoreClock;
 use crate::connection;
 use crate::error::{Result, StoreError};
@@ -34,6 +34,8 @@ pub struct SqliteProvider {
     pub(crate) shell: Arc<Shell>,
     writes: Mutex<Option<Writes>>,
     look_out: Mutex<Option<Task>>,
+    /// Whether it was closed; held while it is being closed.
+    left: tokio::sync::Mutex<bool>,
 }
 
 impl SqliteProvider {
@@ -49,6 +51,7 @@ impl SqliteProvider {
         let provider = Self {
             writes: Mutex::new(Some(Writes::begin(Arc::clone(&shell)))),
             look_out: Mutex::new(None),
+            left: tokio::sync::Mutex::new(false),
             shell,
         };
         provider.join().await?;
@@ -107,10 +110,15 @@ impl SqliteProvider {
         &self,
         write: Write<Q, A>,
     ) -> Result<A, ProviderError> {
-        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match writes {
-            Some(writes) => writes.run(write).await,
-            None => Err(crate::writer::closed().named(write.name)),
+        let name = write.name;
+        // Before the store's last write, or not at all.
+        let put = {
+            let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+            writes.as_ref().map(|writes| writes.put(write))
+        };
+        match put {
+            Some(answer) => answer.wait().await,
+            None => Err(crate::writer::closed().named(name)),
         }
     }
 
@@ -132,28 +140,41 @@ impl SqliteProvider {
 
     /// See [`Inspect::close`](duroxide_provider::Inspect::close).
     pub(crate) async fn close_store(&self) -> Result<(), ProviderError> {
-        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(writes) = writes else { return Ok(()) };
+        // Who closes it at the same time waits until it is closed.
+        let mut left = self.left.lock().await;
+        if *left {
+            return Ok(());
+        }
+        self.shell.closed.store(true, Ordering::SeqCst);
+        // Who waits for work or changes is told by that.
+        self.shell.wake.foreign_change();
         if let Some(task) = self.look_out.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
-        // The last write waits for all before it, and hands back what this handle holds.
-        let last = if self.shell.liveness.is_some() {
-            let run = |tx: &Tx<'_>, owner: &u64| nodes::bury(tx, &[*owner]);
-            let request = self.shell.owner();
-            writes.run(Write { name: "close", relaxed: false, request, run }).await
-        } else {
-            let run = |_: &Tx<'_>, (): &()| Ok(());
-            writes.run(Write { name: "close", relaxed: false, request: (), run }).await
+        let last = match self.put_last() {
+            Some(last) => last.wait().await,
+            None => Ok(()),
         };
-        self.shell.closed.store(true, Ordering::SeqCst);
-        self.shell.wake.foreign_change();
         let shell = Arc::clone(&self.shell);
         let _ = self.shell.env.blocking(move || shell.let_go()).await;
+        *left = true;
         match last {
             Err(ProviderError::Unusable { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// The last write waits for all before it, and hands back what this handle holds.
+    fn put_last(&self) -> Option<Answer<()>> {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let (name, relaxed) = ("close", false);
+        Some(if self.shell.liveness.is_some() {
+            let run = |tx: &Tx<'_>, owner: &u64| nodes::bury(tx, &[*owner]);
+            writes.put(Write { name, relaxed, request: self.shell.owner(), run })
+        } else {
+            let run = |_: &Tx<'_>, (): &()| Ok(());
+            writes.put(Write { name, relaxed, request: (), run })
+        })
     }
 }
 
@@ -166,16 +187,20 @@ impl Drop for SqliteProvider {
 }
 
 fn open_shell(env: Env, options: SqliteOptions) -> Result<Shell> {
-    let location = connection::resolve(Location::parse(&options.path)?)?;
-    let writer = Writer::open(&location, options.durability)?;
+    let storage = options.storage;
+    let location = connection::resolve(&*storage, Location::parse(&options.path)?)?;
+    let writer = Writer::open(&*storage, &location, options.durability)?;
     let liveness = match &location {
-        Location::File { path, .. } if writer.is_writable() => Some(Liveness::begin(&env, path)?),
+        Location::File { path, .. } if writer.is_writable() => {
+            Some(Liveness::begin(&env, &storage, path)?)
+        }
         Location::File { .. } | Location::Memory => None,
     };
     let clock = StoreClock::new(Arc::clone(&env.clock));
     let wake = Arc::new(Wake::new(clock.now()));
     Ok(Shell {
         env,
+        storage,
         location,
         limits: options.limits,
         before_commit: options.before_commit,

@@ -7,6 +7,7 @@ use crate::error::{Result, StoreError};
 use crate::liveness::Liveness;
 use crate::options::{BeforeCommit, Location};
 use crate::stats::Counters;
+use crate::storage::Storage;
 use crate::wake::Wake;
 use crate::writer::{Writer, closed};
 use duroxide_core::Limits;
@@ -25,6 +26,7 @@ pub(crate) const READERS: usize = 4;
 /// See the module.
 pub(crate) struct Shell {
     pub(crate) env: Env,
+    pub(crate) storage: Arc<dyn Storage>,
     pub(crate) location: Location,
     pub(crate) limits: Limits,
     pub(crate) before_commit: Option<BeforeCommit>,
@@ -93,7 +95,7 @@ impl Shell {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connection::open_reader(path)?,
+            None => connection::open_reader(&*self.storage, path)?,
         };
         connection.execute_batch("BEGIN")?;
         let result = read(&connection);

@@ -11,8 +11,10 @@ use common::work::start;
 use common::{Folder, env};
 use duroxide_core::Payload;
 use duroxide_provider::{Inspect, Provider, ProviderError, Submission, Submit, Submitted};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Waker};
 use tokio::sync::Semaphore;
 
 /// A store whose writer gathers three operations before each batch, once it is told to.
@@ -97,6 +99,24 @@ async fn what_stays_unknown_is_said_to_be_unknown() {
     let [a, b, c] = together(&store, &gate, [start("a"), start("b"), start("c")]).await;
     assert!(matches!(a, Err(ProviderError::Unknown { .. })), "got {a:?}");
     assert_eq!((b, c), (Ok(Submitted::Created), Ok(Submitted::Created)));
+}
+
+#[tokio::test]
+async fn what_comes_while_a_store_is_closed_is_refused_and_who_closes_it_too_waits() {
+    let folder = Folder::new();
+    let (store, gate) = gathering(&folder).await;
+    gate.forget_permits(usize::MAX);
+    let (mut first, mut second) = (std::pin::pin!(store.close()), std::pin::pin!(store.close()));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending(), "it is not closed yet");
+    let read = store.metrics().await.unwrap_err().to_string();
+    let write = store.submit(start("a")).await.unwrap_err().to_string();
+    for error in [read, write] {
+        assert!(error.contains("the store is closed"), "{error}");
+    }
+    gate.add_permits(1_000);
+    assert_eq!(tokio::join!(first, second), (Ok(()), Ok(())));
 }
 
 #[tokio::test]

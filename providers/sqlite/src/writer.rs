@@ -5,15 +5,15 @@
 use crate::connection;
 use crate::error::{Result, StoreError};
 use crate::options::{Durability, Location, beside};
+use crate::storage::{LockFile, OpenLock, Storage};
 use crate::store::sql::Sql;
 use rusqlite::Connection;
-use std::fs::{File, OpenOptions};
 
 /// See the module. Used by one thread at a time, under a mutex.
 #[derive(Debug)]
 pub(crate) struct Writer {
     connection: Option<Connection>,
-    queue: Option<File>,
+    queue: Option<Box<dyn LockFile>>,
     writable: bool,
     durability: Durability,
     /// What `synchronous` is set to.
@@ -23,7 +23,11 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Open the store, creating or migrating it.
-    pub(crate) fn open(location: &Location, durability: Durability) -> Result<Self> {
+    pub(crate) fn open(
+        storage: &dyn Storage,
+        location: &Location,
+        durability: Durability,
+    ) -> Result<Self> {
         // In memory there is no disk to wait for.
         let durability = match location {
             Location::Memory => Durability::Process,
@@ -33,13 +37,13 @@ impl Writer {
         let queue = match location {
             Location::File { path, .. } if writable => {
                 let lock = beside(path, "writer.lock");
-                let file = OpenOptions::new().write(true).create(true).truncate(false).open(lock);
+                let file = storage.open_lock(&lock, OpenLock::Any);
                 Some(file.map_err(|error| StoreError::of_io("its lock file", &error))?)
             }
             Location::File { .. } | Location::Memory => None,
         };
-        let turn = Turn::take(queue.as_ref())?;
-        let connection = connection::open_writer(location, durability)?;
+        let turn = Turn::take(queue.as_deref())?;
+        let connection = connection::open_writer(storage, location, durability)?;
         drop(turn);
         let mut writer = Self {
             connection: Some(connection),
@@ -81,7 +85,7 @@ impl Writer {
             connection::synchronous(connection, wanted)?;
             self.current = wanted;
         }
-        let turn = Turn::take(self.queue.as_ref())?;
+        let turn = Turn::take(self.queue.as_deref())?;
         connection.run("BEGIN IMMEDIATE", [])?;
         Ok((turn, connection))
     }
@@ -108,10 +112,10 @@ pub(crate) fn closed() -> StoreError {
 
 /// A turn at writing; over when dropped.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(Option<&'a File>);
+pub(crate) struct Turn<'a>(Option<&'a dyn LockFile>);
 
 impl<'a> Turn<'a> {
-    fn take(queue: Option<&'a File>) -> Result<Self> {
+    fn take(queue: Option<&'a dyn LockFile>) -> Result<Self> {
         if let Some(file) = queue {
             file.lock().map_err(|error| StoreError::of_io("its lock file", &error))?;
         }

@@ -34,10 +34,11 @@ pub(crate) fn claim(tx: &Tx<'_>, ns: &str, session: &str, who: &Claimant<'_>) ->
     let mine = match &owner {
         // Of two runs of one node the newer wins; the older one keeps out.
         Some(owner) if owner.node == who.node.name => {
-            if owner.run > who.node.run {
+            let is_owned = owner.idle_until > tx.now.0;
+            if is_owned && owner.run > who.node.run {
                 return Ok(false);
             }
-            owner.idle_until > tx.now.0
+            is_owned
         }
         Some(owner) if owner.idle_until > tx.now.0 && !is_bereft(tx, ns, session)? => {
             return Ok(false);

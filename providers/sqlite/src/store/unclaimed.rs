@@ -156,14 +156,18 @@ fn lost(sql: &Connection, now: TimeMs, no_room: bool) -> Result<Vec<(String, u64
     )
 }
 
-/// Since when the oldest of this name waits, but for what waits for room for its session.
+/// Since when the oldest of this name waits, but for what waits for room for its session, and
+/// what was handed back after its instance had been quarantined.
 fn oldest_of(sql: &Connection, name: &str, now: TimeMs, no_room: bool) -> Result<Option<u64>> {
     let mut oldest = None;
     let mut looked_at = 0;
     sql.each(
         "SELECT visible_at, ?3 AND session IS NOT NULL AND NOT EXISTS (
-           SELECT 1 FROM sessions AS s
-           WHERE s.ns = a.ns AND s.session = a.session AND s.idle_until > ?2)
+             SELECT 1 FROM sessions AS s
+             WHERE s.ns = a.ns AND s.session = a.session AND s.idle_until > ?2)
+           OR EXISTS (
+             SELECT 1 FROM instances AS i
+             WHERE i.incarnation = a.incarnation AND i.quarantine IS NOT NULL)
          FROM activities AS a
          WHERE lease IS NULL AND name = ?1 AND visible_at <= ?2 ORDER BY visible_at",
         (name, now.0, no_room),

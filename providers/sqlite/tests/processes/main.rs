@@ -6,6 +6,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod opening;
 mod writer;
 
 use common::work::{node, start};
