@@ -194,8 +194,9 @@ fn of_state(code: &str) -> Kind {
         // that has become a standby, which another connection may find replaced.
         "26000" | "42P05" | "0A000" | "25006" => Kind::Stale,
         "53100" => Kind::Full,
-        // The session or server is going down: a transaction may have been through.
-        "57P01" | "57P02" | "57P05" => Kind::Lost,
+        // The session or server is going down: a transaction may have been through; or the server
+        // itself does not know.
+        "57P01" | "57P02" | "57P05" | "40003" => Kind::Lost,
         // Starting up or shutting down: no session was begun.
         "57P03" => Kind::Unreachable,
         "XX001" | "XX002" => Kind::Corrupt,
@@ -221,6 +222,7 @@ mod tests {
             ("40001", Kind::Again),
             ("40P01", Kind::Again),
             ("40002", Kind::Again),
+            ("40003", Kind::Lost),
             ("55P03", Kind::Again),
             ("57014", Kind::Again),
             ("23505", Kind::Again),

@@ -223,11 +223,14 @@ fn mode(text: &str) -> Result<SslMode> {
         "verify-ca" => SslMode::VerifyCa,
         "verify-full" => SslMode::VerifyFull,
         _ => {
-            return Err(unusable(
-                "the URL has an unknown sslmode; one of disable, allow, prefer, require, \
-                 verify-ca, verify-full"
-                    .to_owned(),
-            ));
+            // More than a word may be a password that was not written as it should be.
+            let is_word =
+                text.len() <= 16 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+            let shown = if is_word { format!(" `{text}`") } else { String::new() };
+            return Err(unusable(format!(
+                "the URL has the unknown sslmode{shown}; expected one of disable, allow, prefer, \
+                 require, verify-ca, verify-full"
+            )));
         }
     })
 }
@@ -265,7 +268,7 @@ mod tests {
             "postgres://u:12?secret@h/d",
             "postgres://u:12#secret@h/d",
             "postgres://u:se:cret@h:x/d",
-            "postgres://u:secret@h/d?sslmode=secret",
+            "postgres://u:secret@h/d?sslmode=require;password=secret",
             "postgres://u:secret@h/d?passwrd=secret",
             "postgres://u:secret@h/d?port=secret",
         ] {
@@ -273,6 +276,16 @@ mod tests {
             assert!(!said.contains("secret") && !said.contains("12"), "{url}: {said}");
         }
         assert!(error("postgres://h/d?passwrd=secret").contains("`passwrd`"));
+    }
+
+    #[test]
+    fn an_unknown_sslmode_is_named_with_those_that_are_known() {
+        let said = error("postgres://u:secret@h/d?sslmode=always");
+        assert_eq!(
+            said,
+            "the URL has the unknown sslmode `always`; expected one of disable, allow, prefer, \
+             require, verify-ca, verify-full"
+        );
     }
 
     #[test]

@@ -101,16 +101,29 @@ impl Pool {
         &self.target
     }
 
-    /// Wait for those in use, and close all; later calls find it closed.
-    pub(crate) async fn close(&self) {
-        let within = self.acquire_timeout;
-        // Whoever does not come back in time is cut.
-        let _ = self.env.timeout(within, self.permits.acquire_many(self.max)).await;
+    /// Give out no more connections, and wait for those in use. Who does not come back in time
+    /// is not waited for.
+    pub(crate) async fn drain(&self) {
+        let all = self.permits.acquire_many(self.max);
+        let all = self.env.timeout(self.acquire_timeout, all).await;
+        // Before they are let go of: nobody who waits gets one of them.
         self.permits.close();
-        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        for (connection, _) in idle {
+        drop(all);
+    }
+
+    /// When it is drained: a connection for the last that is to be said.
+    pub(crate) async fn last(&self) -> Result<PgConnection, Trouble> {
+        match self.pop() {
+            Some(connection) => Ok(connection),
+            None => self.connect().await,
+        }
+    }
+
+    /// When it is drained: close what is idle.
+    pub(crate) async fn close_idle(&self) {
+        while let Some(connection) = self.pop() {
             // Whether the server hears of it or not, the connection is gone.
-            let _ = self.env.timeout(within, connection.close()).await;
+            let _ = connection.close().await;
         }
     }
 }

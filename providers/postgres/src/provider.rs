@@ -35,6 +35,8 @@ const OPENING: Duration = Duration::from_secs(2);
 pub struct PostgresProvider {
     pub(crate) shell: Arc<Shell>,
     session: Mutex<Option<Task>>,
+    /// Whether it was closed; held while it is being closed.
+    left: tokio::sync::Mutex<bool>,
 }
 
 impl PostgresProvider {
@@ -49,7 +51,7 @@ impl PostgresProvider {
         let opened = Box::pin(open(&shell)).await;
         let session = opened.map_err(|error| about(&shell, error).named("connect"))?;
         let task = shell.env.spawn("postgres-session", session::keep(Arc::clone(&shell), session));
-        Ok(Self { shell, session: Mutex::new(Some(task)) })
+        Ok(Self { shell, session: Mutex::new(Some(task)), left: tokio::sync::Mutex::new(false) })
     }
 
     /// What this provider has done so far.
@@ -59,27 +61,21 @@ impl PostgresProvider {
 
     /// See [`Inspect::close`](duroxide_provider::Inspect::close).
     pub(crate) async fn close_store(&self) -> Result<(), ProviderError> {
-        let Some(task) = self.take_session() else { return Ok(()) };
-        task.abort();
-        let owner = self.shell.owner();
-        let leave = "SELECT {schema}.leave_nodes($1)";
-        let left = self.shell.call("close", leave, |query| query.bind(owner), |_| Ok(())).await;
-        if left.is_ok() {
-            // Who does not hear of it looks for itself.
-            let _ = self.shell.tell_all().await;
+        // Who closes it at the same time waits until it is closed.
+        let mut left = self.left.lock().await;
+        if *left {
+            return Ok(());
         }
         self.shell.closed.store(true, Ordering::SeqCst);
+        // Who waits for work or changes is told by that.
         self.shell.wake.foreign_change();
-        self.shell.pool.close().await;
-        match left {
-            Err(error)
-                if !error.is_transient() && !matches!(error, ProviderError::Unusable { .. }) =>
-            {
-                Err(error)
-            }
-            // Whom the server does not hear now it will miss, and the others with it.
-            Ok(()) | Err(_) => Ok(()),
+        self.shell.pool.drain().await;
+        if let Some(task) = self.take_session() {
+            task.abort();
         }
+        self.shell.leave().await;
+        *left = true;
+        Ok(())
     }
 
     fn take_session(&self) -> Option<Task> {

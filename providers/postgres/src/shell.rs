@@ -27,6 +27,8 @@ pub(crate) type Bound = Query<'static, Postgres, PgArguments>;
 /// A statement without an answer for so long is lost. Longer than anything the server does
 /// for a call.
 const ANSWER: Duration = Duration::from_mins(1);
+/// How long a closing handle tries to say so.
+const LEAVING: Duration = Duration::from_secs(2);
 /// Between tries: doubled from the first to the last, and a random part of it is waited.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(5);
 pub(crate) const LAST_PAUSE: Duration = Duration::from_millis(400);
@@ -91,15 +93,42 @@ impl Shell {
         self.wake.publish(effects, now);
     }
 
-    /// Tell the others that anything may have happened, when the session no longer does.
-    pub(crate) async fn tell_all(&self) -> Result<(), ProviderError> {
-        self.call(
-            "close",
-            "SELECT pg_notify('duroxide_' || {schema}.session_space()::oid, '1||*')",
-            |query| query,
-            |_| Ok(()),
-        )
-        .await
+    /// The last that this handle says, when it is closed and no call is under way: what it holds
+    /// is free, and the others are to look for themselves. A server that does not hear it now is
+    /// not waited for: the others will miss this handle.
+    pub(crate) async fn leave(&self) {
+        let leaving = async {
+            let mut pause = FIRST_PAUSE;
+            while let Err(trouble) = self.leave_once().await {
+                match trouble.kind {
+                    Kind::Again | Kind::Stale | Kind::Lost => {}
+                    Kind::Unreachable
+                    | Kind::Full
+                    | Kind::Invalid
+                    | Kind::Corrupt
+                    | Kind::Unusable => {
+                        tracing::debug!(why = trouble.message, "closed, and the server not told");
+                        break;
+                    }
+                }
+                self.pause(pause).await;
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+            self.pool.close_idle().await;
+        };
+        let _ = self.env.timeout(LEAVING, leaving).await;
+    }
+
+    async fn leave_once(&self) -> Result<(), Trouble> {
+        let mut connection = self.pool.last().await?;
+        let leave = self.schema.sql(
+            "SELECT {schema}.leave_nodes($1),
+                    pg_notify('duroxide_' || {schema}.session_space()::oid, '1||*')",
+        );
+        sqlx::query(leave).bind(self.owner()).execute(&mut connection).await?;
+        // Whether the server hears of it or not, the connection is gone.
+        let _ = connection.close().await;
+        Ok(())
     }
 
     async fn rows(
@@ -110,8 +139,8 @@ impl Shell {
     ) -> Result<Vec<PgRow>> {
         let began = self.env.clock.monotonic();
         let (mut pause, mut maybe_applied) = (FIRST_PAUSE, false);
+        self.check_open()?;
         loop {
-            self.check_open()?;
             let trouble = match Box::pin(self.try_once(operation, statement, &bind)).await {
                 Ok(rows) => {
                     if maybe_applied {
@@ -125,7 +154,8 @@ impl Shell {
             };
             maybe_applied |= trouble.kind == Kind::Lost;
             let spent = self.env.clock.monotonic().saturating_sub(began);
-            if !trouble.is_worth_another_try() || spent + pause > self.patience {
+            let is_over = spent + pause > self.patience || self.check_open().is_err();
+            if is_over || !trouble.is_worth_another_try() {
                 return Err(self.about(trouble).into_error(maybe_applied));
             }
             tracing::debug!(operation, why = trouble.message, "sent again");

@@ -25,3 +25,4 @@ mod wire;
 pub use client::{Backoff, ClientOptions, RemoteProvider};
 pub use server::{ServerOptions, serve};
 pub use token::Token;
+pub use wire::PROTOCOL;

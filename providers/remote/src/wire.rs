@@ -5,8 +5,8 @@ use duroxide_core::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version of everything in this file. Both sides must speak the same one.
-pub(crate) const PROTOCOL: u32 = 2;
+/// The version of what crosses the wire. Both sides must speak the same one.
+pub const PROTOCOL: u32 = 2;
 
 /// The largest frame taken from, or given to, a peer that has not shown its token.
 pub(crate) const GREETING_BYTES: usize = 4 << 10;

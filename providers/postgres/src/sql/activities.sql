@@ -157,7 +157,7 @@ DECLARE
   v_took record;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
-  IF p_max > 0 AND NOT EXISTS (
+  IF p_max > 0 AND {schema}.is_joined(p_owner) AND NOT EXISTS (
     SELECT FROM (
       SELECT g.incarnation FROM {schema}.activities AS g WHERE g.lease = p_lease OFFSET 0) AS a
     JOIN {schema}.instances AS i ON i.incarnation = a.incarnation AND i.quarantine IS NULL) THEN

@@ -109,6 +109,11 @@ BEGIN
   RETURN cardinality(v_dead);
 END $duroxide$;
 
+-- Whether the others know of this handle. What one that was taken for dead were given before it
+-- has joined again, nobody would free if it died meanwhile: until then it is given nothing.
+CREATE FUNCTION {schema}.is_joined(p_owner bigint) RETURNS boolean LANGUAGE sql STABLE
+AS $duroxide$ SELECT EXISTS (SELECT FROM {schema}.nodes AS n WHERE n.owner = p_owner) $duroxide$;
+
 -- A handle is closed.
 CREATE FUNCTION {schema}.leave_nodes(p_owner bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $duroxide$

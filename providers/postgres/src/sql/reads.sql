@@ -69,17 +69,20 @@ BEGIN
   RETURN NEXT;
 END $duroxide$;
 
--- Since when the oldest activity of a name waits, but for what waits for room for its session.
+-- Since when the oldest activity of a name waits, but for what waits for room for its session, and
+-- what was handed back after its instance had been quarantined.
 CREATE FUNCTION {schema}.oldest_waiting(
   p_name text, p_now bigint, p_no_room boolean, p_looks bigint)
 RETURNS bigint LANGUAGE sql STABLE AS $duroxide$
   SELECT f.visible_at FROM (
-    SELECT a.visible_at, a.ns, a.session FROM {schema}.activities AS a
+    SELECT a.incarnation, a.visible_at, a.ns, a.session FROM {schema}.activities AS a
     WHERE a.owner IS NULL AND a.name = p_name AND a.visible_at <= p_now
     ORDER BY a.visible_at, a.seq LIMIT p_looks) AS f
   WHERE NOT (p_no_room AND f.session IS NOT NULL AND NOT EXISTS (
     SELECT FROM {schema}.sessions AS s
     WHERE s.ns = f.ns AND s.session = f.session AND s.idle_until > p_now))
+    AND NOT EXISTS (SELECT FROM {schema}.instances AS i
+                    WHERE i.incarnation = f.incarnation AND i.quarantine IS NOT NULL)
   ORDER BY f.visible_at LIMIT 1
 $duroxide$;
 

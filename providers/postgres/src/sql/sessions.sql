@@ -16,7 +16,7 @@ CREATE FUNCTION {schema}.may_own(
   SELECT coalesce((
     SELECT CASE WHEN s.node = p_node
                 -- Of two runs of one node the newer wins; the older one keeps out.
-                THEN s.node_run <= p_run AND (s.idle_until > p_now OR p_room)
+                THEN CASE WHEN s.idle_until > p_now THEN s.node_run <= p_run ELSE p_room END
                 -- Who let the lease of one of its activities run out is dead, or as good as.
                 ELSE p_room AND (s.idle_until <= p_now OR EXISTS (
                   SELECT FROM {schema}.activities AS a

@@ -147,7 +147,7 @@ BEGIN
     ARRAY(SELECT i.incarnation FROM {schema}.instances AS i WHERE i.lease = p_lease)
     || ARRAY(SELECT i.incarnation FROM {schema}.instances AS i WHERE i.offer = p_lease);
   v_taken := ARRAY(SELECT DISTINCT t.number FROM unnest(v_taken) AS t (number) ORDER BY 1);
-  IF v_taken = '{}' AND p_max > 0 THEN
+  IF v_taken = '{}' AND p_max > 0 AND {schema}.is_joined(p_owner) THEN
     v_taken := {schema}.ready_instances(p_node, p_run, p_kinds, p_flags, p_max, v_now);
     IF v_taken <> '{}' THEN
       SELECT t.taken, t.lease_until INTO v_taken, v_due

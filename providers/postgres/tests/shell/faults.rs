@@ -226,6 +226,18 @@ async fn a_server_that_is_gone_is_busy_in_bounded_time_is_said_once_and_is_found
 }
 
 #[tokio::test]
+async fn closing_does_not_wait_for_a_server_that_is_gone() {
+    let cluster = Cluster::start().unwrap();
+    let store = connect(&cluster.url(), "public").await;
+    let mut run = held(&store, "a").await;
+    run.commit(&store).await;
+    env().blocking(move || cluster.stop()).await.unwrap();
+    // A call would go on trying for ten seconds.
+    let closed = env().timeout(Duration::from_secs(5), store.close()).await;
+    closed.expect("closing takes too long").unwrap();
+}
+
+#[tokio::test]
 async fn waiting_goes_on_through_an_outage_and_ends_in_time() {
     let schema = schema();
     let proxy = Proxy::new().await;

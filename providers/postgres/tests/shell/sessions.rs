@@ -10,7 +10,9 @@ use duroxide_provider::{
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Wait, look, and wait again, until there is an instance to run.
 async fn found(store: &PostgresProvider, mut after: WakeSeq) -> usize {
@@ -193,6 +195,47 @@ async fn a_handle_that_was_taken_for_dead_joins_again() {
     })
     .await;
     store.submit(start("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handle_that_was_taken_for_dead_is_given_nothing_before_it_has_joined_again() {
+    let schema = schema();
+    let (store, mut hand) = (open(&schema).await, Hand::new().await);
+    store.submit(start("a")).await.unwrap();
+    hand.run(&format!(
+        "CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql
+           AS $$ BEGIN RAISE 'not now'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON {schema}.nodes EXECUTE FUNCTION {schema}.refuse();
+         DELETE FROM {schema}.nodes"
+    ))
+    .await;
+    let leased = store.lease_orchestrations(lease("n1")).await.unwrap();
+    assert_eq!(leased.instances.len(), 0, "if it died now, nobody would miss it");
+    assert_eq!(store.lease_activities(activities()).await.unwrap().activities.len(), 0);
+    hand.run(&format!("DROP TRIGGER refuse ON {schema}.nodes")).await;
+    assert_eq!(soon(found(&store, leased.wake_seq)).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_a_handle_is_closed_is_refused_and_who_closes_it_too_waits() {
+    let schema = schema();
+    let (store, mut hand) = (Arc::new(open(&schema).await), Hand::new().await);
+    hand.run(&format!("BEGIN; LOCK TABLE {schema}.nodes IN EXCLUSIVE MODE")).await;
+    let (mut first, closing) = (JoinSet::new(), Arc::clone(&store));
+    first.spawn(async move { closing.close().await });
+    let held_up = format!(
+        "SELECT count(*) FROM pg_locks WHERE relation = '{schema}.nodes'::regclass AND NOT granted"
+    );
+    until("its leaving is held up", || async { Hand::new().await.number(&held_up).await > 0 })
+        .await;
+    let error = store.submit(start("a")).await.unwrap_err();
+    assert!(error.to_string().contains("the store is closed"), "{error}");
+    let mut second = std::pin::pin!(store.close());
+    let waits = futures_util::poll!(second.as_mut()).is_pending();
+    assert!(waits && first.try_join_next().is_none(), "it is not closed yet");
+    hand.run("COMMIT").await;
+    assert_eq!(soon(first.join_all()).await, [Ok(())]);
+    soon(second).await.unwrap();
 }
 
 #[tokio::test]
