@@ -32,7 +32,7 @@ pub(crate) fn lease_activities(state: &mut State, request: &LeaseActivities) -> 
     for key in &given_before {
         activities.extend(give(state, key));
     }
-    if given_before.is_empty() {
+    if activities.is_empty() {
         for (_, key) in free {
             if activities.len() < request.max && take(state, request, &key) {
                 // What turns out to be undecodable leaves room for others.

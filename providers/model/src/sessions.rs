@@ -25,7 +25,7 @@ impl State {
                 if is_owned && !self.is_bereft(&key) {
                     return false;
                 }
-            } else if session.node.run > who.node.run {
+            } else if is_owned && session.node.run > who.node.run {
                 // Of two runs of one node the newer wins; the older one keeps out.
                 return false;
             } else if is_owned {

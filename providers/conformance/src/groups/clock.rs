@@ -62,11 +62,13 @@ pub(crate) async fn a_wall_clock_set_back_stalls_no_timer_and_no_lease(
 ) -> CheckResult {
     fx.start("a").await?;
     let mut a = fx.node("n1").lease_instance("a").await?;
-    a.turn().admit_all().timer(50).commit().await?;
-    fx.start("b").await?;
-    fx.node("n1").lease_ms(50).lease_instance("b").await?;
+    a.turn().admit_all().timer(2_000).commit().await?;
+    // Of another name, so that the timer is in nobody's way however soon it is due.
+    fx.submit("b", start("Child", None)).await?;
+    let children = fx.node("n1").runs_nothing().runs("Child", &["1.0.0"]);
+    children.lease_ms(2_000).lease_instance("b").await?;
     fx.set_wall_clock_back(Duration::from_hours(24)).await?;
-    fx.advance(100).await;
+    fx.advance(2_500).await;
     let leased = fx.node("n2").lease(5).await?;
     let ids: std::collections::BTreeSet<_> = leased.iter().map(Tenure::id).collect();
     expect_eq!("ready after the step", ids.into_iter().collect::<Vec<_>>(), ["a", "b"]);

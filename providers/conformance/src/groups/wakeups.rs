@@ -17,6 +17,20 @@ async fn wakes(node: &Node, why: &str, done: impl Future<Output = CheckResult>) 
     Ok(())
 }
 
+/// Whether a node that waits is woken when time makes this instance ready, and gets it. It may
+/// be woken for nothing before, and the time may be there before it waits.
+async fn time_brings(fx: &Fixture, node: &Node, id: &str, why: &str) -> CheckResult {
+    let mut leased = fx.store().lease_orchestrations(node.ask_instances(5)).await?;
+    while leased.instances.is_empty() {
+        let (woken, ()) = join(node.is_woken(leased.wake_seq, why), fx.advance(60)).await;
+        woken?;
+        leased = fx.store().lease_orchestrations(node.ask_instances(5)).await?;
+    }
+    let ids: Vec<_> = leased.instances.iter().map(|found| found.key.id.as_str()).collect();
+    expect_eq!("what it gets", ids, [id]);
+    Ok(())
+}
+
 pub(crate) async fn what_happened_before_the_wait_is_not_missed(fx: &Fixture) -> CheckResult {
     let node = fx.node("n1");
     let after = node.wake_seq().await?;
@@ -49,15 +63,7 @@ pub(crate) async fn a_due_timer_wakes(fx: &Fixture) -> CheckResult {
     fx.start("a").await?;
     let mut a = fx.node("n1").lease_instance("a").await?;
     a.turn().admit_all().timer(50).commit().await?;
-    let node = fx.node("n2");
-    let done = async {
-        fx.advance(60).await;
-        Ok(())
-    };
-    wakes(&node, "a due timer", done).await?;
-    fx.advance(60).await;
-    node.lease_instance("a").await?;
-    Ok(())
+    time_brings(fx, &fx.node("n2"), "a", "a due timer").await
 }
 
 pub(crate) async fn an_activity_queued_by_another_node_wakes(fx: &Fixture) -> CheckResult {
@@ -91,14 +97,7 @@ pub(crate) async fn a_due_timer_of_a_held_instance_wakes_its_holder(fx: &Fixture
     fx.start("a").await?;
     let mut a = fx.node("n1").lease_instance("a").await?;
     a.turn().admit_all().timer(50).keep().commit().await?;
-    let done = async {
-        fx.advance(60).await;
-        Ok(())
-    };
-    wakes(&fx.node("n1"), "a due timer", done).await?;
-    fx.advance(60).await;
-    fx.node("n1").lease_instance("a").await?;
-    Ok(())
+    time_brings(fx, &fx.node("n1"), "a", "a due timer").await
 }
 
 pub(crate) async fn the_cancel_of_a_held_activity_wakes_its_worker(fx: &Fixture) -> CheckResult {
@@ -145,15 +144,7 @@ pub(crate) async fn the_end_of_a_delay_wakes(fx: &Fixture) -> CheckResult {
     fx.start("a").await?;
     let a = fx.node("n1").lease_instance("a").await?;
     a.release(false, 50).await?;
-    let node = fx.node("n2");
-    let done = async {
-        fx.advance(60).await;
-        Ok(())
-    };
-    wakes(&node, "the end of a delay", done).await?;
-    fx.advance(60).await;
-    node.lease_instance("a").await?;
-    Ok(())
+    time_brings(fx, &fx.node("n2"), "a", "the end of a delay").await
 }
 
 pub(crate) async fn a_terminate_wakes(fx: &Fixture) -> CheckResult {

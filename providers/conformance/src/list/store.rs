@@ -77,6 +77,7 @@ macro_rules! __checks_of_store {
                 a_lease_that_ran_out_leaves_its_work_unclaimed
                 what_waits_for_its_time_is_not_unclaimed
                 the_end_leaves_nothing_unclaimed
+                what_is_quarantined_is_not_unclaimed
                 names_of_ready_instances_are_told_with_their_oldest
                 names_of_queued_activities_are_told_with_their_oldest
                 a_name_of_which_one_is_held_is_left_out

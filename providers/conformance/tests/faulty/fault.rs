@@ -264,6 +264,7 @@ faults! {
     // Unclaimed work.
     SaysNothingIsUnclaimed => "unclaimed::a_first_turn_is_unclaimed_until_it_is_leased",
     SaysHeldWorkIsUnclaimed => "unclaimed::an_activity_is_unclaimed_until_it_is_leased",
+    NamesWhatIsQuarantined => "unclaimed::what_is_quarantined_is_not_unclaimed",
     NamesNoUnclaimedWork => "unclaimed::names_of_queued_activities_are_told_with_their_oldest",
     TellsTheYoungestOfAName => "unclaimed::names_of_ready_instances_are_told_with_their_oldest",
     SaysReadySinceNow => "unclaimed::a_leased_activity_says_since_when_it_could_be",

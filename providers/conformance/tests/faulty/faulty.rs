@@ -55,6 +55,7 @@ pub(crate) struct Memory {
 /// What all handles on one store share.
 pub(crate) struct Shared {
     clock: MovedClock,
+    a_call_takes: Duration,
     memory: Mutex<Memory>,
     trouble: Mutex<Option<Trouble>>,
     set_back_ms: AtomicU64,
@@ -64,9 +65,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(clock: MovedClock) -> Self {
+    pub(crate) fn new(clock: MovedClock, a_call_takes: Duration) -> Self {
         Self {
             clock,
+            a_call_takes,
             memory: Mutex::default(),
             trouble: Mutex::default(),
             set_back_ms: AtomicU64::new(0),
@@ -161,6 +163,9 @@ impl Faulty {
 
     /// Waits begin here: they begin at once.
     pub(crate) fn count(&self, operation: &str) -> Answer<()> {
+        if !self.shared.a_call_takes.is_zero() {
+            self.shared.clock.advance(self.shared.a_call_takes);
+        }
         if self.shared.calls.fetch_add(1, Ordering::SeqCst) < CALLS {
             return Ok(());
         }

@@ -22,6 +22,7 @@ use fault::Fault;
 use matrix::Matrix;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use world::Stores;
 
 /// Of the checks, those that may catch no fault of the list.
@@ -42,6 +43,16 @@ fn runtime() -> tokio::runtime::Runtime {
 fn the_model_passes_every_check_and_none_is_skipped() {
     let report = runtime().block_on(run_all(Stores::new(None)));
     assert_eq!(report.tally().passed, checks().len(), "{}", report.summary());
+}
+
+#[test]
+fn no_check_depends_on_how_fast_a_store_answers() {
+    for ms in [1, 15, 45, 250, 1_000] {
+        let stores = Stores::slow(Duration::from_millis(ms));
+        let report = runtime().block_on(run_all(stores));
+        let passed = report.tally().passed;
+        assert_eq!(passed, checks().len(), "a call takes {ms} ms: {}", report.summary());
+    }
 }
 
 #[test]

@@ -236,6 +236,14 @@ impl Inspect for Faulty {
             let now = found.store_now;
             found.orchestrations.iter_mut().for_each(|found| found.since = now);
         }
+        if self.has(Fault::NamesWhatIsQuarantined) {
+            let state = self.inner.state();
+            let aside = state.instances.values().filter(|row| row.quarantine.is_some());
+            for activity in aside.flat_map(|row| row.activities.values()) {
+                let (name, since) = (activity.what.name.clone(), activity.visible_at);
+                found.activities.push(UnclaimedName { name, version: None, since });
+            }
+        }
         Ok(found)
     }
 

@@ -70,6 +70,7 @@ pub(crate) fn env(clock: &MovedClock) -> Env {
 /// Stores with this fault, or with none.
 pub(crate) struct Stores {
     fault: Option<Fault>,
+    a_call_takes: Duration,
     present: Mutex<Present>,
 }
 
@@ -82,17 +83,23 @@ struct Present {
 }
 
 impl Present {
-    fn new() -> Self {
+    fn new(a_call_takes: Duration) -> Self {
         let clock = MovedClock::new(Arc::new(Still));
         let model = Arc::new(ModelProvider::new(env(&clock)));
-        let shared = Arc::new(Shared::new(clock.clone()));
+        let shared = Arc::new(Shared::new(clock.clone(), a_call_takes));
         Self { clock, model, shared }
     }
 }
 
 impl Stores {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
-        Self { fault, present: Mutex::new(Present::new()) }
+        let a_call_takes = Duration::ZERO;
+        Self { fault, a_call_takes, present: Mutex::new(Present::new(a_call_takes)) }
+    }
+
+    /// Stores without a fault, of which each call takes so long.
+    pub(crate) fn slow(a_call_takes: Duration) -> Self {
+        Self { a_call_takes, ..Self::new(None) }
     }
 
     fn present(&self) -> Present {
@@ -111,7 +118,7 @@ impl Stores {
 #[async_trait]
 impl Factory for Stores {
     async fn open(&self) -> Arc<dyn Store> {
-        *self.present.lock().unwrap() = Present::new();
+        *self.present.lock().unwrap() = Present::new(self.a_call_takes);
         self.handle(1, self.present().model)
     }
 
