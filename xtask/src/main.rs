@@ -5,6 +5,7 @@ mod chaos;
 mod conformance;
 mod counts;
 mod demo;
+mod differential;
 mod docs;
 mod lint;
 mod node;
@@ -36,6 +37,9 @@ cargo xtask tidy          the arrows between crates, file sizes, forbidden words
 cargo xtask sim [args]    the simulation: `cargo xtask sim help` lists its arguments
 cargo xtask chaos [--store sqlite|postgres] [--seconds 60] [--workflows 500] [--seed 1]
                           Node processes on one store, killed once a second while they work
+cargo xtask differential [--operations 100000] [--seed 1] [--sequences N] [--steps 400]
+                         [--whole 20] [--at-once 4]
+                          the same random calls to the model, SQLite and PostgreSQL in lock-step
 cargo xtask conformance [--json FILE] [--provider NAME]... | --faulty [--json FILE]
                           every check of the contract on every provider, as a table; or what
                           catches what: each check on every store that is faulty on purpose
@@ -64,6 +68,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "tidy" => no_args(command, rest).and_then(|()| tidy::run(&mut runner)),
         "sim" => sim::run(&runner, rest),
         "chaos" => chaos::run(&mut runner, rest),
+        "differential" => differential::run(&mut runner, rest),
         "conformance" => conformance::run(&mut runner, rest),
         "help" | "--help" | "-h" => std::io::stdout()
             .write_all(HELP.as_bytes())

@@ -69,14 +69,16 @@ pub enum Answer {
     Done,
 }
 
-/// An error as far as stores must agree on it: the wording is theirs.
+/// An error as far as stores must agree on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The method that it names.
     pub operation: String,
     /// Which variant.
     pub kind: &'static str,
-    /// What the store said; not compared.
+    /// What it says of the caller's data: what is not there, which rule is broken.
+    pub about: Option<String>,
+    /// All that it says; not compared, since how a store itself fails is told in its own words.
     pub message: Message,
 }
 
@@ -98,18 +100,18 @@ pub type Outcome = Result<Answer, Refused>;
 impl From<ProviderError> for Refused {
     fn from(error: ProviderError) -> Self {
         let message = Message(error.to_string());
-        let (operation, kind) = match error {
-            ProviderError::Busy { operation, .. } => (operation, "Busy"),
-            ProviderError::Full { operation, .. } => (operation, "Full"),
-            ProviderError::Unknown { operation, .. } => (operation, "Unknown"),
-            ProviderError::Invalid { operation, .. } => (operation, "Invalid"),
-            ProviderError::Corrupt { operation, .. } => (operation, "Corrupt"),
-            ProviderError::NotFound { operation, .. } => (operation, "NotFound"),
-            ProviderError::Exists { operation, .. } => (operation, "Exists"),
-            ProviderError::NewerSchema { operation, .. } => (operation, "NewerSchema"),
-            ProviderError::Unusable { operation, .. } => (operation, "Unusable"),
+        let (operation, kind, about) = match error {
+            ProviderError::Busy { operation, .. } => (operation, "Busy", None),
+            ProviderError::Full { operation, .. } => (operation, "Full", None),
+            ProviderError::Unknown { operation, .. } => (operation, "Unknown", None),
+            ProviderError::Invalid { operation, message } => (operation, "Invalid", Some(message)),
+            ProviderError::Corrupt { operation, what, .. } => (operation, "Corrupt", Some(what)),
+            ProviderError::NotFound { operation, what } => (operation, "NotFound", Some(what)),
+            ProviderError::Exists { operation, what } => (operation, "Exists", Some(what)),
+            ProviderError::NewerSchema { operation, .. } => (operation, "NewerSchema", None),
+            ProviderError::Unusable { operation, .. } => (operation, "Unusable", None),
         };
-        Self { operation, kind, message }
+        Self { operation, kind, about, message }
     }
 }
 

@@ -51,12 +51,21 @@ fn ms(duration: Duration) -> u64 {
 
 /// An Env, and the hands of its clock. Blocking work runs where it is asked for.
 pub fn env() -> (Env, Arc<Hands>) {
+    env_with(Arc::new(Tasks { threads: false }))
+}
+
+/// An Env whose blocking work has threads of its own, as that of a process has.
+pub(crate) fn env_with_threads() -> (Env, Arc<Hands>) {
+    env_with(Arc::new(Tasks { threads: true }))
+}
+
+fn env_with(spawner: Arc<dyn Spawner>) -> (Env, Arc<Hands>) {
     let hands = Arc::new(Hands::default());
     let env = Env {
         clock: Arc::new(Watch(Arc::clone(&hands))),
         entropy: Arc::new(Counted(AtomicU64::new(1))),
         network: Arc::new(NoNetwork),
-        spawner: Arc::new(Inline),
+        spawner,
     };
     (env, hands)
 }
@@ -165,14 +174,20 @@ impl Network for NoNetwork {
     }
 }
 
-struct Inline;
+struct Tasks {
+    threads: bool,
+}
 
-impl Spawner for Inline {
+impl Spawner for Tasks {
     fn spawn(&self, _: &'static str, task: BoxFuture<'static, ()>) -> Task {
         let handle = tokio::spawn(task);
         Task::new(move || handle.abort())
     }
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
-        job();
+        if self.threads {
+            drop(tokio::task::spawn_blocking(job));
+        } else {
+            job();
+        }
     }
 }

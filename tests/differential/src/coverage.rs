@@ -7,9 +7,9 @@ use std::fmt;
 
 /// What each operation must have come to, at the least.
 pub const REQUIRED: &[(&str, &[&str])] = &[
-    ("lease_orchestrations", &["some", "none", "Unusable"]),
-    ("read_history", &["read", "NotFound", "Unusable"]),
-    ("read_mail", &["some", "none", "NotFound", "Unusable"]),
+    ("lease_orchestrations", &["some", "some, more arrivals", "none", "Unusable"]),
+    ("read_history", &["read", "read, more events", "read, more mail", "NotFound", "Unusable"]),
+    ("read_mail", &["some", "some, more mail", "none", "NotFound", "Unusable"]),
     (
         "commit_turn",
         &[
@@ -60,7 +60,8 @@ pub struct Coverage {
     pub operations: u64,
     /// Reads of each store, to compare what everybody sees.
     pub reads: u64,
-    /// Times that calls were made at once, and how many answers had another order than theirs.
+    /// Times that several calls were made at once, and how often only another order than theirs
+    /// explains what came of it.
     pub batches: (u64, u64),
     /// Times that a waiting node had to be told of work, and was.
     pub told: u64,
@@ -129,10 +130,19 @@ fn outcomes(call: &Call, outcome: &Outcome) -> Vec<String> {
     };
     let some = |is: bool| vec![if is { "some" } else { "none" }.to_owned()];
     match answer {
-        Answer::Orchestrations(leased) => some(!leased.instances.is_empty()),
+        Answer::Orchestrations(leased) => {
+            let more = leased.instances.iter().any(|instance| instance.more_arrivals);
+            with(some(!leased.instances.is_empty()), more, "some, more arrivals")
+        }
         Answer::Activities(leased) => some(!leased.activities.is_empty()),
-        Answer::HistoryPage(_) | Answer::Metrics(_) | Answer::Depths(_) => vec!["read".to_owned()],
-        Answer::MailPage(page) => some(!page.unread.is_empty()),
+        Answer::Metrics(_) | Answer::Depths(_) => vec!["read".to_owned()],
+        Answer::HistoryPage(page) => {
+            let read = with(vec!["read".to_owned()], page.next.is_some(), "read, more events");
+            with(read, !page.more_mail.is_empty(), "read, more mail")
+        }
+        Answer::MailPage(page) => {
+            with(some(!page.unread.is_empty()), !page.more_mail.is_empty(), "some, more mail")
+        }
         Answer::Commit(outcome) => commit(call, outcome),
         Answer::Fate(fate) => vec![fate_name(*fate).to_owned()],
         Answer::States(states) => states.iter().map(|s| state_name(*s).to_owned()).collect(),
@@ -152,6 +162,11 @@ fn outcomes(call: &Call, outcome: &Outcome) -> Vec<String> {
         Answer::Pruned(pruned) => some(pruned.executions > 0),
         Answer::Done => vec!["done".to_owned()],
     }
+}
+
+fn with(mut all: Vec<String>, holds: bool, what: &str) -> Vec<String> {
+    all.extend(holds.then(|| what.to_owned()));
+    all
 }
 
 fn commit(call: &Call, outcome: &CommitOutcome) -> Vec<String> {

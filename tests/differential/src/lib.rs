@@ -6,7 +6,7 @@
 //! top of a store under faults (`duroxide-sim`).
 //!
 //! Read next: `step`, what is drawn; `world`, how a choice becomes a call; `lockstep`, what is
-//! compared; `names`, what may differ; `together`, calls at once; `run`, the loop.
+//! compared; `names`, what may differ; `together`, calls at once; `drain`, the end; `run`, the loop.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -17,6 +17,7 @@ mod call;
 mod clock;
 mod coverage;
 mod diff;
+mod drain;
 mod lockstep;
 mod names;
 mod postgres;

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// How far a wall clock is set back: so far that it does not catch up, for what a store makes of
 /// that is its own.
 const BACK: Duration = Duration::from_hours(30 * 24);
+/// So many messages of a flood come at one moment.
+const SAME_MOMENT: usize = 4;
 /// After so long, a store surely writes down what its clock shows.
 const WRITTEN: Duration = Duration::from_secs(2);
 
@@ -114,6 +116,21 @@ impl Lockstep<'_, '_> {
                     all.iter().filter_map(|what| self.world.resolve(what)).collect();
                 Box::pin(self.at_once(step.handle, calls)).await?;
             }
+            What::Finale(all) => {
+                let calls = all.iter().filter_map(|what| self.world.resolve(what)).collect();
+                Box::pin(self.finale(step.handle, calls)).await?;
+            }
+            What::Flood { id, many } => {
+                let id = self.world.existing(*id);
+                for (nth, mail) in crate::tables::flood(id, *many).enumerate() {
+                    let Some(call) = self.world.resolve(&mail) else { continue };
+                    // What one caller sends at one moment stays in its order.
+                    if nth % SAME_MOMENT == 0 {
+                        self.tick().await;
+                    }
+                    self.same_moment(step, &call).await?;
+                }
+            }
             what => {
                 let Some(call) = self.world.resolve(what) else { return Ok(()) };
                 self.one(step, &call).await?;
@@ -125,6 +142,11 @@ impl Lockstep<'_, '_> {
     /// One call to every store.
     async fn one(&mut self, step: &Step, call: &Call) -> Result<(), String> {
         self.tick().await;
+        self.same_moment(step, call).await
+    }
+
+    /// One call to every store, at the moment of the one before.
+    async fn same_moment(&mut self, step: &Step, call: &Call) -> Result<(), String> {
         let outcome = self.each(step.handle, call).await?;
         let lost = if step.lost { " (the answer is lost)" } else { "" };
         self.note(call, &outcome, lost);

@@ -6,11 +6,13 @@
 //! Calls are written in numbers too, and translated for each store on their way in. Times are
 //! not names: the clocks stand at the same time, and stamps must be equal.
 
-use crate::call::{Answer, Call};
-use duroxide_core::{Arrival, ArrivalBody, ArrivalId, Event, EventKind, Origin, UnreadMail};
+use crate::call::{Answer, Call, Refused};
+use duroxide_core::{
+    Arrival, ArrivalBody, ArrivalId, Event, EventKind, InstanceId, Origin, UnreadMail,
+};
 use duroxide_provider::{
     ActivityKey, CommitOutcome, CommitRefusal, CommitTurn, Held, Incarnation, InstanceInfo,
-    InstanceKey, WakeSeq,
+    InstanceKey, ProviderError, WakeSeq,
 };
 use std::collections::BTreeMap;
 
@@ -179,6 +181,7 @@ impl Names {
                 if tree.ids.first() != Some(&tree.root) {
                     return Err(format!("a tree does not begin with its root: {tree:?}"));
                 }
+                // Parents come before children (`parents_first`); of siblings any may.
                 tree.ids.sort();
             }
             Answer::Unclaimed(names) => {
@@ -205,6 +208,17 @@ impl Names {
             | Answer::Done => {}
         }
         Ok(answer)
+    }
+
+    /// An error of this store, in numbers.
+    pub(crate) fn number_refused(&self, mut refused: Refused) -> Refused {
+        // Of an incarnation that is gone nothing is left to say but its name.
+        let gone = refused.about.as_ref().and_then(|about| about.strip_prefix("incarnation "));
+        let number = gone.and_then(|raw| self.incarnations.numbers.get(&raw.parse().ok()?));
+        if let Some(number) = number {
+            refused.about = Some(format!("incarnation {number}, as numbered"));
+        }
+        refused
     }
 
     fn incarnation(&mut self, incarnation: &mut Incarnation) {
@@ -280,4 +294,30 @@ impl Names {
         }
         info.revision = known.count;
     }
+}
+
+/// That in every tree parents come before their children, as far as these answers tell whose
+/// child an instance is.
+pub(crate) fn parents_first(
+    calls: &[Call],
+    answers: &[Result<Answer, ProviderError>],
+) -> Result<(), String> {
+    let parents: BTreeMap<&InstanceKey, &InstanceId> = answers
+        .iter()
+        .filter_map(|answer| match answer {
+            Ok(Answer::Instance(Some(info))) => Some((&info.key, info.parent.as_ref()?)),
+            _ => None,
+        })
+        .collect();
+    for (call, answer) in calls.iter().zip(answers) {
+        let (Call::Tree(of), Ok(Answer::Tree(Some(tree)))) = (call, answer) else { continue };
+        for (at, id) in tree.ids.iter().enumerate() {
+            let key = InstanceKey { namespace: of.namespace.clone(), id: id.clone() };
+            let parent = parents.get(&key);
+            if parent.is_some_and(|parent| !tree.ids[..at].contains(parent)) {
+                return Err(format!("a child does not come after its parent: {tree:?}"));
+            }
+        }
+    }
+    Ok(())
 }

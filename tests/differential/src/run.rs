@@ -9,7 +9,7 @@
 
 use crate::coverage::Coverage;
 use crate::lockstep::{self, Failed, Report};
-use crate::step::{Step, first_step, step};
+use crate::step::{Step, first_step, last_step, step};
 use crate::subject::Kind;
 use futures_util::future::join_all;
 use proptest::strategy::{Strategy, ValueTree};
@@ -25,6 +25,8 @@ const SHRINKING: usize = 600;
 /// For so long at most: one that fails by hanging takes its time.
 const SHRINKING_FOR: Duration = Duration::from_mins(3);
 
+/// After so many calls each it is told how far it is.
+const PROGRESS: u64 = 10_000;
 /// After so many times the calls that were asked for, what has not happened never will.
 const PATIENCE: u64 = 10;
 
@@ -76,6 +78,7 @@ pub struct Difference {
     pub log: Vec<String>,
     /// What differs.
     pub what: String,
+    whole: usize,
 }
 
 impl fmt::Display for Difference {
@@ -90,7 +93,12 @@ impl fmt::Display for Difference {
         for step in steps {
             writeln!(f, "  {step:?}")?;
         }
-        writeln!(f, "run it again: DUROXIDE_SEED={} DUROXIDE_SEQUENCES=1", self.seed)
+        writeln!(
+            f,
+            "run the same test again: DUROXIDE_SEED={} DUROXIDE_SEQUENCES=1 DUROXIDE_STEPS={before} \
+             DUROXIDE_WHOLE={}",
+            self.seed, self.whole
+        )
     }
 }
 
@@ -106,7 +114,7 @@ pub fn run(kinds: &[Kind], plan: &Plan) -> Result<Coverage, Box<Difference>> {
     let runtime = runtime();
     let mut coverage = Coverage::default();
     let end = plan.seed.saturating_add(plan.sequences);
-    let mut seed = plan.seed;
+    let (mut seed, mut told) = (plan.seed, 0);
     while seed < end {
         let next = seed.saturating_add(plan.at_once.max(1)).min(end);
         let batch: Vec<Sequence> = (seed..next).map(|seed| Sequence::draw(seed, plan)).collect();
@@ -122,6 +130,10 @@ pub fn run(kinds: &[Kind], plan: &Plan) -> Result<Coverage, Box<Difference>> {
                     (sequence.seed, failed, coverage),
                 )));
             }
+        }
+        if coverage.operations / PROGRESS > told {
+            told = coverage.operations / PROGRESS;
+            eprintln!("… {} operations in {} sequences", coverage.operations, coverage.sequences);
         }
         let covered = !plan.until_covered || coverage.missing().is_empty();
         let enough = coverage.operations >= plan.operations;
@@ -160,7 +172,8 @@ fn made_small(
 ) -> Difference {
     let mut drawn = draw(seed, plan.steps);
     let (steps, failed, report) = shrink(runtime, kinds, &mut drawn, failed);
-    Difference { coverage, seed, steps: (plan.steps, steps), log: report.log, what: failed.what }
+    let (log, what, whole) = (report.log, failed.what, plan.whole);
+    Difference { coverage, seed, steps: (plan.steps, steps), log, what, whole }
 }
 
 /// A runtime whose tasks all run where they are waited for.
@@ -178,11 +191,18 @@ fn draw(seed: u64, count: usize) -> Vec<Tree> {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let (first, steps) = (first_step().boxed(), step().boxed());
+    let (first, steps, last) = (first_step().boxed(), step().boxed(), last_step().boxed());
     (0..count)
-        .map(|nth| match if nth < FIRST { &first } else { &steps }.new_tree(&mut runner) {
-            Ok(tree) => Box::new(tree) as Tree,
-            Err(reason) => panic!("a step cannot be drawn: {reason}"),
+        .map(|nth| {
+            let drawn = match nth {
+                nth if nth + 1 == count => &last,
+                nth if nth < FIRST => &first,
+                _ => &steps,
+            };
+            match drawn.new_tree(&mut runner) {
+                Ok(tree) => Box::new(tree) as Tree,
+                Err(reason) => panic!("a step cannot be drawn: {reason}"),
+            }
         })
         .collect()
 }

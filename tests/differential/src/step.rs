@@ -30,6 +30,13 @@ pub enum What {
         /// To which mailbox.
         mailbox: u8,
     },
+    /// Send more messages than are given at once.
+    Flood {
+        /// To which of the instances that are there.
+        id: u8,
+        /// How many.
+        many: u8,
+    },
     /// Ask an instance to stop.
     Cancel {
         /// Which.
@@ -131,7 +138,7 @@ pub enum What {
     Prune {
         /// Of which instances.
         select: Select,
-        /// Keep so many.
+        /// Which executions: those beyond so many, and that ended so long ago.
         keep: u8,
     },
     /// Close every handle and open the store again.
@@ -140,6 +147,9 @@ pub enum What {
     Leave,
     /// Calls at once.
     Together(Vec<What>),
+    /// The end of a sequence: any calls at once, and then everything that is left is taken out
+    /// of the store.
+    Finale(Vec<What>),
 }
 
 /// An instance to create.
@@ -254,11 +264,18 @@ pub(crate) fn first_step() -> impl Strategy<Value = Step> {
     })
 }
 
+/// The last step.
+pub(crate) fn last_step() -> impl Strategy<Value = Step> {
+    let finale = proptest::collection::vec(together(), 2..=3).prop_map(What::Finale);
+    (choice(2, 1), finale).prop_map(|(handle, what)| Step { handle, lost: false, what })
+}
+
 fn what() -> BoxedStrategy<What> {
     prop_oneof![
         120 => single(),
         80 => turn().prop_map(|turn| What::Turn(Box::new(turn))),
         16 => advance(),
+        1 => (choice(8, 8), choice(2, 1)).prop_map(|(id, many)| What::Flood { id, many }),
         2 => Just(What::SetBack),
         // A server is slow to take up with somebody new.
         1 => Just(What::Reopen),
@@ -299,7 +316,7 @@ fn client() -> BoxedStrategy<What> {
 }
 
 fn start() -> BoxedStrategy<Start> {
-    (choice(9, 2), choice(4, 5), choice(3, 1))
+    (choice(12, 2), choice(4, 5), choice(4, 1))
         .prop_map(|(id, name, version)| Start { id, name, version })
         .boxed()
 }
@@ -356,7 +373,7 @@ fn managing() -> BoxedStrategy<What> {
     prop_oneof![
         3 => (choice(8, 1), any::<bool>()).prop_map(|(id, force)| What::Delete { id, force }),
         1 => select().prop_map(What::DeleteMany),
-        2 => (select(), choice(3, 1)).prop_map(|(select, keep)| What::Prune { select, keep }),
+        2 => (select(), choice(9, 1)).prop_map(|(select, keep)| What::Prune { select, keep }),
     ]
     .boxed()
 }
@@ -367,7 +384,7 @@ fn advance() -> BoxedStrategy<What> {
 
 fn turn() -> BoxedStrategy<Turn> {
     let few = |max: usize| proptest::collection::vec(any::<u8>(), 0..=max);
-    let takes = (any::<u8>(), choice(3, 3), choice(3, 1), choice(3, 1), sometimes(any::<u8>()));
+    let takes = (any::<u8>(), choice(3, 3), choice(3, 2), choice(3, 1), sometimes(any::<u8>()));
     let makes = (few(3), few(1), few(1), sometimes(any::<u8>()));
     let changes = (sometimes(any::<u8>()), few(1));
     let ends = (sometimes(any::<u8>()), rarely(), proptest::option::of(choice(4, 1)));

@@ -1,7 +1,7 @@
 //! The stores that are compared, each in a world whose clock only the test moves.
 
 use crate::call::{Answer, Call};
-use crate::clock::{Hands, env};
+use crate::clock::{Hands, env, env_with_threads};
 use crate::subject::{Kind, Made, Meddling};
 use async_trait::async_trait;
 use duroxide_conformance::Factory;
@@ -65,6 +65,11 @@ impl World {
         let (env, hands) = env();
         Self { env, hands }
     }
+
+    fn with_threads() -> Self {
+        let (env, hands) = env_with_threads();
+        Self { env, hands }
+    }
 }
 
 /// The model, and the handle by which others are made.
@@ -126,7 +131,7 @@ impl Factory for InMemory {
     }
 }
 
-/// A folder of its own, removed with it.
+/// A folder of its own, removed with it. Handles write from threads, and meet at the file.
 struct OnFile {
     world: World,
     folder: PathBuf,
@@ -141,7 +146,7 @@ impl OnFile {
         if let Err(error) = std::fs::create_dir_all(&folder) {
             panic!("{}: {error}", folder.display());
         }
-        Self { world: World::new(), folder }
+        Self { world: World::with_threads(), folder }
     }
 
     async fn handle(&self) -> Arc<dyn Store> {

@@ -2,7 +2,7 @@
 //! with (`lockstep`).
 
 use crate::call::{Answer, Call, Outcome, Refused};
-use crate::names::Names;
+use crate::names::{Names, parents_first};
 use duroxide_conformance::Factory;
 use duroxide_provider::{LeaseId, NodeId, ProviderError, Store, WaitForWork, WakeSeq};
 use futures_util::future::join_all;
@@ -186,7 +186,7 @@ impl<'a> Subject<'a> {
                 .number(call, answer)
                 .map(Ok)
                 .map_err(|error| format!("{}: {error}", self.kind.name)),
-            Err(error) => Ok(Err(Refused::from(error))),
+            Err(error) => Ok(Err(self.names.number_refused(Refused::from(error)))),
         }
     }
 
@@ -200,6 +200,7 @@ impl<'a> Subject<'a> {
         let reads = calls.iter().map(|call| Box::pin(self.names.translate(call).send(&**store)));
         let answers = tokio::time::timeout(self.kind.patience, join_all(reads)).await;
         let answers = answers.map_err(|_| format!("{}: a read hangs", self.kind.name))?;
+        parents_first(calls, &answers).map_err(|error| format!("{}: {error}", self.kind.name))?;
         calls.iter().zip(answers).map(|(call, answer)| self.number(call, answer)).collect()
     }
 

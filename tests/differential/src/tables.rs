@@ -18,6 +18,9 @@ fn of<T: Clone>(table: &[T], choice: u8) -> T {
 const IDS: [(&str, &str); 6] =
     [("", "a"), ("", "b"), ("", "c"), ("", "d"), ("other", "a"), ("other", "b")];
 
+/// How many instances there may be: the choices below it.
+pub(crate) const KEYS: u8 = 6;
+
 fn named((namespace, id): (&str, &str)) -> InstanceKey {
     InstanceKey { namespace: Namespace(namespace.to_owned()), id: id.into() }
 }
@@ -37,9 +40,15 @@ pub(crate) fn namespaces() -> [Namespace; 2] {
     [Namespace::default(), Namespace("other".to_owned())]
 }
 
-/// An instance; the ninth has an id that breaks a limit.
+/// An instance; from the ninth on it has a name that breaks a limit.
 pub(crate) fn key(choice: u8) -> InstanceKey {
-    if choice == 8 { named(("", "")) } else { named(of(&IDS, choice)) }
+    match choice {
+        8 => named(("", "")),
+        9 => named(("", "a\0b")),
+        10 => named(("", &"x".repeat(1025))),
+        11 => named((&"x".repeat(257), "a")),
+        _ => named(of(&IDS, choice)),
+    }
 }
 
 /// The id of a child.
@@ -52,15 +61,19 @@ pub(crate) fn orchestration(choice: u8) -> &'static str {
     of(&["Flow", "Child", "Flow", "Nobody"], choice)
 }
 
-/// A version.
+/// A version; the fourth breaks a limit.
 pub(crate) fn version(choice: u8) -> Option<String> {
-    of(&[None, Some("1.0.0"), Some("2.0.0")], choice).map(ToOwned::to_owned)
+    of(&[None, Some("1.0.0"), Some("2.0.0"), Some("")], choice).map(ToOwned::to_owned)
 }
 
 /// A mailbox; one in a few has a name that breaks a limit.
 pub(crate) fn mailbox(choice: u8) -> MailName {
-    if choice >= 250 {
-        return MailName { channel: Channel::Event, name: String::new() };
+    let broken = |name: &str| MailName { channel: Channel::Event, name: name.to_owned() };
+    match choice {
+        250..=251 => return broken(""),
+        252..=253 => return broken("go\0"),
+        254.. => return broken(&"x".repeat(257)),
+        _ => {}
     }
     let (channel, name) =
         of(&[(Channel::Event, "go"), (Channel::Queue, "jobs"), (Channel::Event, "stop")], choice);
@@ -73,6 +86,12 @@ pub(crate) fn data(choice: u8) -> Payload {
         7 => Payload::new(duroxide_core::Encoding(3), &[0, 255, choice]),
         _ => Payload::json(choice.to_string()),
     }
+}
+
+/// The messages of a flood, each with data of its own: more than there are of unread mail in a
+/// page (64), or than arrive at once (128).
+pub(crate) fn flood(id: u8, choice: u8) -> impl Iterator<Item = What> {
+    (0..of(&[70, 140], choice)).map(move |nth: u8| What::Mail { id, mailbox: nth % 80 * 3 })
 }
 
 /// A node.

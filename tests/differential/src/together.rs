@@ -2,12 +2,14 @@
 //! afterwards, must be those of some order in which the reference gets them one by one. Then all
 //! others get them in that order.
 //!
-//! Left out are calls whose order shows only later (two messages for one inbox, say): then no
-//! order could be settled on. And leases come with leases only: a store may pass over what
-//! another call is busy with.
+//! Within a sequence calls are left out whose order shows only later (two messages for one inbox,
+//! say): then no order could be settled on. At its end none are, since then all that is left is
+//! taken out of the store, and shows it. And leases come with leases only: a store may pass over
+//! what another call is busy with.
 
 use crate::call::{Answer, Call, Outcome};
 use crate::diff;
+use crate::drain::LATER;
 use crate::lockstep::Lockstep;
 use crate::subject::Subject;
 use crate::tables;
@@ -17,59 +19,90 @@ use duroxide_provider::{Held, Incarnation, InstanceKey, ProviderError, Submissio
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// Calls at once.
+struct Batch<'c> {
+    handle: u8,
+    calls: &'c [Call],
+    /// What everybody sees afterwards.
+    views: &'c [Call],
+    /// What takes everything out of the store, at the end of a sequence.
+    drain: Vec<Call>,
+}
+
+/// What came of them.
+#[derive(PartialEq)]
+struct Came {
+    answers: Vec<Outcome>,
+    shown: Vec<Outcome>,
+    drained: Vec<Outcome>,
+}
+
+impl Came {
+    fn all(&self) -> impl Iterator<Item = &Outcome> {
+        self.answers.iter().chain(&self.shown).chain(&self.drained)
+    }
+}
+
 impl Lockstep<'_, '_> {
+    /// Calls that show at once in which order they came.
     pub(crate) async fn at_once(&mut self, handle: u8, calls: Vec<Call>) -> Result<(), String> {
         let calls = compatible(&self.world, calls);
+        if calls.is_empty() { Ok(()) } else { self.settle(handle, &calls, false).await }
+    }
+
+    /// The end of the sequence: any calls, since all that they left behind is then taken out.
+    pub(crate) async fn finale(&mut self, handle: u8, calls: Vec<Call>) -> Result<(), String> {
+        let calls = any_at_all(calls);
+        self.settle(handle, &calls, true).await
+    }
+
+    async fn settle(&mut self, handle: u8, calls: &[Call], is_last: bool) -> Result<(), String> {
         let Some(last) = self.subjects.len().checked_sub(1).filter(|last| *last > 0) else {
             return Ok(());
         };
-        if calls.is_empty() {
-            return Ok(());
-        }
         self.tick().await;
+        let views = self.world.views();
+        let subject = &mut self.subjects[last];
         let together: Vec<&Call> = calls.iter().collect();
-        let answers = self.subjects[last].send_all(handle, &together).await?;
-        let found = numbered(&mut self.subjects[last], &calls, answers)?;
-        let order = self.explain(handle, &calls, &found).await?;
-        self.follow(handle, &calls, (&order, &found)).await?;
-        self.report.coverage.batches.0 += 1;
-        self.report.coverage.batches.1 += u64::from(!order.is_sorted());
+        let answers = subject.send_all(handle, &together).await?;
+        let answers = numbered(subject, calls, answers)?;
+        let shown = seen(subject, handle, &views).await?;
+        let drained =
+            if is_last { subject.drain(handle, &mut self.world).await? } else { Vec::new() };
+        let (drain, drained) = drained.into_iter().unzip();
+        let batch = Batch { handle, calls, views: &views, drain };
+        let found = Came { answers, shown, drained };
+        let order = self.explain(&batch, &found).await?;
+        self.follow(&batch, (&order, &found)).await?;
+        if calls.len() > 1 {
+            self.report.coverage.batches.0 += 1;
+            self.report.coverage.batches.1 += u64::from(!order.is_sorted());
+        }
         Ok(())
     }
 
     /// The order in which the reference gives the same answers, and shows the same.
-    async fn explain(
-        &mut self,
-        handle: u8,
-        calls: &[Call],
-        found: &[Outcome],
-    ) -> Result<Vec<usize>, String> {
-        let views = self.world.views();
+    async fn explain(&mut self, batch: &Batch<'_>, found: &Came) -> Result<Vec<usize>, String> {
         let mut first = None;
-        let seen = {
-            let Some(last) = self.subjects.last_mut() else { return Ok(Vec::new()) };
-            let names = last.names.clone();
-            let seen = last.views(handle, &views).await?;
-            last.names = names;
-            seen
-        };
-        for order in orders(calls.len()) {
+        for order in orders(batch.calls.len()) {
             let mut fork = self.subjects[0].fork().await?;
-            let expected = in_order(&mut fork, handle, (calls, &order)).await?;
-            let shown = fork.views(handle, &views).await?;
+            let answers = in_order(&mut fork, batch.handle, (batch.calls, &order)).await?;
+            let shown = seen(&mut fork, batch.handle, batch.views).await?;
+            let drained = fork.drain_alike(batch.handle, &batch.drain).await?;
             fork.close().await?;
-            if expected == found && shown == seen {
+            let expected = Came { answers, shown, drained };
+            if expected == *found {
                 return Ok(order);
             }
-            first.get_or_insert((expected, shown));
+            first.get_or_insert(expected);
         }
         let name = self.subjects.last().map_or("", |subject| subject.kind.name);
-        let Some((expected, shown)) = first else { return Ok(Vec::new()) };
+        let Some(expected) = first else { return Ok(Vec::new()) };
         let names = (self.subjects[0].kind.name, name);
-        let all = calls.iter().chain(&views);
-        let pairs = expected.iter().chain(&shown).zip(found.iter().chain(&seen));
+        let all = batch.calls.iter().chain(batch.views).chain(&batch.drain);
+        let pairs = expected.all().zip(found.all());
         let mut text = format!("no order of calls at once explains the answers of {name}:");
-        for (call, outcome) in calls.iter().zip(found) {
+        for (call, outcome) in batch.calls.iter().zip(&found.answers) {
             let _ = write!(text, "\n    {}\n      → {}", diff::call(call), diff::outcome(outcome));
         }
         for (call, pair) in all.zip(pairs).filter(|(_, (expected, found))| expected != found) {
@@ -81,14 +114,16 @@ impl Lockstep<'_, '_> {
     /// All but the last, in an order that is known to explain it.
     async fn follow(
         &mut self,
-        handle: u8,
-        calls: &[Call],
-        (order, found): (&[usize], &[Outcome]),
+        batch: &Batch<'_>,
+        (order, found): (&[usize], &Came),
     ) -> Result<(), String> {
-        let last = self.subjects.len() - 1;
+        let (calls, last) = (batch.calls, self.subjects.len() - 1);
         for other in 0..last {
-            let outcomes = in_order(&mut self.subjects[other], handle, (calls, order)).await?;
-            for (call, pair) in calls.iter().zip(outcomes.iter().zip(found)) {
+            let subject = &mut self.subjects[other];
+            let mut outcomes = in_order(subject, batch.handle, (calls, order)).await?;
+            outcomes.extend(subject.drain_alike(batch.handle, &batch.drain).await?);
+            let found = found.answers.iter().chain(&found.drained);
+            for (call, pair) in calls.iter().chain(&batch.drain).zip(outcomes.iter().zip(found)) {
                 if pair.0 != pair.1 {
                     let names = (self.subjects[other].kind.name, self.subjects[last].kind.name);
                     return Err(diff::describe(names, call, pair));
@@ -96,11 +131,30 @@ impl Lockstep<'_, '_> {
             }
         }
         for at in order {
-            self.note(&calls[*at], &found[*at], " (at once with others)");
-            self.world.learn(&calls[*at], &found[*at]);
+            self.note(&calls[*at], &found.answers[*at], " (at once with others)");
+            self.world.learn(&calls[*at], &found.answers[*at]);
+        }
+        if !batch.drain.is_empty() {
+            self.world.pass(LATER);
+        }
+        for (call, outcome) in batch.drain.iter().zip(&found.drained) {
+            self.note(call, outcome, " (to take what is left)");
+            self.world.learn(call, outcome);
         }
         Ok(())
     }
+}
+
+/// What everybody sees, without its names being taken for those that callers know.
+async fn seen(
+    subject: &mut Subject<'_>,
+    handle: u8,
+    views: &[Call],
+) -> Result<Vec<Outcome>, String> {
+    let names = subject.names.clone();
+    let seen = subject.views(handle, views).await?;
+    subject.names = names;
+    Ok(seen)
 }
 
 /// One after another in this order; answers as the calls are numbered, so that names are.
@@ -153,14 +207,23 @@ enum Trace {
     Queued,
 }
 
-/// The calls that can come at once.
+/// The calls that can come at once and show their order.
 fn compatible(world: &World, calls: Vec<Call>) -> Vec<Call> {
+    kept(calls, |one, other| fit(world, one, other))
+}
+
+/// The calls that can come at once when everything shows.
+fn any_at_all(calls: Vec<Call>) -> Vec<Call> {
+    kept(calls, |one, other| fit_as_leases(one, other).unwrap_or(true))
+}
+
+fn kept(calls: Vec<Call>, fit: impl Fn(&Call, &Call) -> bool) -> Vec<Call> {
     let mut kept: Vec<Call> = Vec::new();
     for call in calls {
         let waits = matches!(&call, Call::Watch(request) if !request.max.is_zero());
         let fits = !waits
             && kept.iter().all(|other| {
-                is_lease(other) == is_lease(&call) && (other == &call || fit(world, other, &call))
+                is_lease(other) == is_lease(&call) && (other == &call || fit(other, &call))
             });
         if fits {
             kept.push(call);
@@ -173,7 +236,24 @@ fn is_lease(call: &Call) -> bool {
     matches!(call, Call::LeaseOrchestrations(_) | Call::LeaseActivities(_))
 }
 
+/// Of two leases.
+fn fit_as_leases(one: &Call, other: &Call) -> Option<bool> {
+    match (one, other) {
+        // Of several that are ready two calls may each take some, each passing over what the
+        // other has its hands on: no order does that, unless each takes one.
+        (Call::LeaseOrchestrations(one), Call::LeaseOrchestrations(other)) => {
+            Some(one.max == 1 && other.max == 1)
+        }
+        // Nor does any order explain who has its hands on a session.
+        (Call::LeaseActivities(_), Call::LeaseActivities(_)) => Some(false),
+        _ => None,
+    }
+}
+
 fn fit(world: &World, one: &Call, other: &Call) -> bool {
+    if let Some(fit) = fit_as_leases(one, other) {
+        return fit;
+    }
     match (one, other) {
         // Of two turns of one instance only one is taken.
         (Call::CommitTurn(one), Call::CommitTurn(other))
@@ -181,20 +261,15 @@ fn fit(world: &World, one: &Call, other: &Call) -> bool {
         {
             true
         }
-        // Of several that are ready two calls may each take some, each passing over what the
-        // other has its hands on: no order does that, unless each takes one.
-        (Call::LeaseOrchestrations(one), Call::LeaseOrchestrations(other)) => {
-            one.max == 1 && other.max == 1
-        }
-        // Nor does any order explain who has its hands on a session.
-        (Call::LeaseActivities(_), Call::LeaseActivities(_)) => false,
         // Of two completions of one activity only one is taken.
         (Call::CommitTurn(turn), Call::CompleteActivity(done))
         | (Call::CompleteActivity(done), Call::CommitTurn(turn)) => {
-            let same = turn.completed.iter().all(|(activity, _)| *activity == done.activity);
-            let Commit { activities, cancelled_activities, end, .. } = &turn.turn;
-            let plain = activities.is_empty() && cancelled_activities.is_empty() && end.is_none();
-            (same && plain) || traces(world, one).is_disjoint(&traces(world, other))
+            let same = |(activity, _): &_| *activity == done.activity;
+            let same = !turn.completed.is_empty() && turn.completed.iter().all(same);
+            let Commit { activities, cancelled_activities, starts, sends, end, .. } = &turn.turn;
+            let queues = !activities.is_empty() || !cancelled_activities.is_empty();
+            let tells = !starts.is_empty() || !sends.is_empty() || end.is_some();
+            (same && !queues && !tells) || traces(world, one).is_disjoint(&traces(world, other))
         }
         _ => traces(world, one).is_disjoint(&traces(world, other)),
     }

@@ -149,15 +149,26 @@ impl World {
             What::Prune { select, keep } => {
                 let keep_last = [None, Some(1), Some(2)][usize::from(*keep) % 3];
                 let selection = self.select(select);
-                let completed_before = None;
+                let completed_before = self.ago(keep / 3);
                 Call::Prune(selection, PruneRule { keep_last, completed_before })
             }
-            What::Advance(_) | What::SetBack | What::Reopen | What::Leave | What::Together(_) => {
-                return None;
-            }
+            What::Advance(_)
+            | What::SetBack
+            | What::Reopen
+            | What::Leave
+            | What::Flood { .. }
+            | What::Together(_)
+            | What::Finale(_) => return None,
         };
         self.sent.push(Sent { call: call.clone(), at: self.now });
         Some(call)
+    }
+
+    /// An instance that is there, if there is one: not one of those that break a limit.
+    pub(crate) fn existing(&self, choice: u8) -> u8 {
+        let there = |id: &u8| self.exists.contains(&tables::key(*id));
+        let there: Vec<u8> = (0..tables::KEYS).filter(there).collect();
+        there.get(usize::from(choice) % there.len().max(1)).copied().unwrap_or(0)
     }
 
     /// An instance that comes and goes.
@@ -255,7 +266,7 @@ impl World {
             incarnation: tenure.incarnation,
             lease: tenure.lease,
             names: (0..3).map(|mailbox| (tables::mailbox(mailbox), after)).collect(),
-            max: [10, 1, 2][usize::from(max) % 3],
+            max: [1, 10, 2][usize::from(max) % 3],
         }))
     }
 
@@ -275,12 +286,16 @@ impl World {
         Call::Watch(WatchRequest { key, seen: Some(u64::from(at_once)), max })
     }
 
+    fn ago(&self, choice: u8) -> Option<TimeMs> {
+        let ago: Option<u64> = [None, Some(0), Some(10_000)][usize::from(choice) % 3];
+        ago.map(|ago| TimeMs(self.now.saturating_sub(ago)))
+    }
+
     fn select(&self, select: &Select) -> Selection {
-        let before = [None, Some(0), Some(10_000)][usize::from(select.before) % 3];
         Selection {
             namespace: tables::key(select.id).namespace,
             ids: (select.id % 2 == 1).then(|| vec![tables::key(select.id).id]),
-            completed_before: before.map(|ago: u64| TimeMs(self.now.saturating_sub(ago))),
+            completed_before: self.ago(select.before),
             limit: [None, Some(1), Some(2)][usize::from(select.limit) % 3],
         }
     }

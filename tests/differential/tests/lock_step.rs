@@ -1,8 +1,8 @@
 //! The differential, at a size for every change. `DUROXIDE_OPERATIONS=N` runs at least N calls
 //! per test; `DUROXIDE_SEED=N` begins with another sequence, `DUROXIDE_SEQUENCES=N` runs so many.
-//! For long runs: `DUROXIDE_STEPS=N` makes sequences longer, and with `DUROXIDE_WHOLE=N` a store is
-//! read whole after every so manyth step, between those where the reference has changed;
-//! `DUROXIDE_AT_ONCE=N` runs so many sequences side by side.
+//! For long runs, which `cargo xtask differential` makes: `DUROXIDE_STEPS=N` makes sequences
+//! longer, and with `DUROXIDE_WHOLE=N` a store is read whole after every so manyth step, between
+//! those where the reference has changed; `DUROXIDE_AT_ONCE=N` runs so many sequences side by side.
 
 use duroxide_differential::{Kind, Plan, model, postgres, run, sqlite_in_memory, sqlite_on_a_file};
 
