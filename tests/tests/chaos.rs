@@ -9,8 +9,8 @@ use duroxide_core::{
 };
 use duroxide_tests::chaos::oracle::{RULES, check};
 use duroxide_tests::chaos::{
-    Commit, Effect, End, Evidence, Histories, Instance, Kill, Message, Order, Plan, Replayed,
-    Snapshot, StoreKind, What,
+    Commit, Counted, Cut, Effect, End, Evidence, Histories, Instance, Kill, Message, Order, Plan,
+    Snapshot, StoreKind, Strikes, Summary, Told, What,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -124,6 +124,15 @@ fn effect(event: u64, pid: u32) -> Effect {
     Effect { instance: ID.to_owned(), execution: 1, event, attempt: 1, pid, session, at: event }
 }
 
+/// What a client is told of them.
+fn told() -> Told {
+    let events = (parent().len() + child().len()) as u64;
+    let counted = Counted { instances: 2, running: 0, executions: 2, events, waiting: 0 };
+    let end = |output: u64| Some(End::Completed { output: output.into() });
+    let ends = BTreeMap::from([(ID.to_owned(), end(9)), (CHILD_ID.to_owned(), end(5))]);
+    Told { ends, counted, replayed: 2, divergent: Vec::new() }
+}
+
 /// What a run leaves in which all is as it must be.
 fn sound() -> Evidence {
     with(parent(), child())
@@ -137,12 +146,13 @@ fn with(parent: Vec<EventKind>, child: Vec<EventKind>) -> Evidence {
     stored.commits.insert((CHILD, 1, 1), commit(child));
     let ends = End::Completed { output: 9.into() };
     Evidence {
+        wanted: 1,
         orders: vec![Order { id: ID.to_owned(), ends, others: BTreeMap::new() }],
         mail: vec![message(0), message(1)],
         effects: vec![effect(2, 10), effect(4, 10)],
         histories: Histories::of(&stored),
         stored,
-        replayed: Replayed { replayed: 2, divergent: Vec::new() },
+        told: told(),
         ..Evidence::default()
     }
 }
@@ -163,6 +173,15 @@ fn spoilt(spoil: impl FnOnce(&mut Evidence)) -> Evidence {
 /// For each rule, evidence that breaks it.
 fn broken() -> Vec<(&'static str, Evidence)> {
     vec![
+        ("every workflow is asked for", spoilt(|all| all.wanted = 2)),
+        ("nothing hangs", spoilt(|all| all.hung.push("the clients".to_owned()))),
+        ("a client is told how everything ended", spoilt(|all| drop(all.told.ends.remove(ID)))),
+        ("a client is told how everything ended", rewritten(|events| events[13] = end(8))),
+        ("a client is told how everything ended", spoilt(|all| tell(all, CHILD_ID, None))),
+        ("the store counts what there is", spoilt(|all| all.told.counted.events += 1)),
+        ("the store counts what there is", spoilt(|all| all.told.counted.waiting = 1)),
+        ("the row of an instance is where its history is", spoilt(ahead)),
+        ("no process panics or finds the file locked", spoilt(complain)),
         ("every workflow ends as it must", rewritten(|events| events[13] = end(8))),
         ("every workflow ends as it must", spoilt(|all| running(all, PARENT))),
         ("nothing exists that nobody asked for", spoilt(|all| add(all, "stranger"))),
@@ -190,6 +209,10 @@ fn broken() -> Vec<(&'static str, Evidence)> {
             spoilt(|all| all.effects.push(Effect { attempt: 2, ..effect(4, 10) })),
         ),
         (
+            "what is recorded is what the last attempt gave",
+            rewritten(|events| events[4] = nameless(4)),
+        ),
+        (
             "a session stays where it is while its process lives",
             spoilt(|all| all.effects[1].pid = 11),
         ),
@@ -197,8 +220,8 @@ fn broken() -> Vec<(&'static str, Evidence)> {
         ("what was committed stays as it is", spoilt(|all| all.unlike = forgotten_commit())),
         ("nothing is left in the tables", spoilt(|all| all.left.push("1 messages".to_owned()))),
         ("nothing is left in the tables", spoilt(|all| all.unsound.push("a page".to_owned()))),
-        ("every history replays", spoilt(|all| all.replayed.replayed = 1)),
-        ("every history replays", spoilt(|all| all.replayed.divergent.push(ID.to_owned()))),
+        ("every history replays", spoilt(|all| all.told.replayed = 1)),
+        ("every history replays", spoilt(|all| all.told.divergent.push(ID.to_owned()))),
     ]
 }
 
@@ -212,6 +235,24 @@ fn timer(delay_ms: u64) -> EventKind {
 
 fn running(evidence: &mut Evidence, incarnation: u64) {
     evidence.stored.instances.get_mut(&incarnation).unwrap().running = true;
+}
+
+/// The row of the order says that there is another event.
+fn ahead(evidence: &mut Evidence) {
+    evidence.stored.instances.get_mut(&PARENT).unwrap().next_event += 1;
+}
+
+fn tell(evidence: &mut Evidence, id: &str, end: Option<End>) {
+    evidence.told.ends.insert(id.to_owned(), end);
+}
+
+fn complain(evidence: &mut Evidence) {
+    evidence.complaints.push("worker-0.log: database is locked".to_owned());
+}
+
+/// A result that does not say which attempt gave it.
+fn nameless(source: u64) -> EventKind {
+    EventKind::ActivityCompleted { source: EventId(source), result: number(1) }
 }
 
 fn add(evidence: &mut Evidence, id: &str) {
@@ -272,9 +313,14 @@ fn a_session_may_move_when_its_process_has_died_or_lost_its_connection_or_it_idl
     assert_eq!(check(&idled), []);
     let was_cut = spoilt(|all| {
         moved(all);
-        all.cuts.push(3);
+        all.cuts.extend([Cut { at: 3, pid: Some(10) }]);
     });
     assert_eq!(check(&was_cut), []);
+    let another_was_cut = spoilt(|all| {
+        moved(all);
+        all.cuts.extend([Cut { at: 3, pid: Some(11) }]);
+    });
+    assert_eq!(check(&another_was_cut).len(), 1);
 }
 
 #[test]
@@ -283,7 +329,7 @@ fn a_server_that_stopped_as_in_a_crash_may_forget_the_attempt_it_counted_last() 
     let mut forgotten = spoilt(again);
     assert_eq!(check(&forgotten).len(), 2, "the attempt, and the session");
     forgotten.restarts.push(7);
-    forgotten.cuts.push(7);
+    forgotten.cuts.push(Cut { at: 7, pid: None });
     assert_eq!(check(&forgotten), []);
 }
 
@@ -347,4 +393,28 @@ fn a_seed_gives_the_same_plan_again_and_another_seed_another() {
     let draw = |seed| Plan::draw(seed, StoreKind::Postgres, 60);
     assert_eq!(draw(5), draw(5));
     assert_ne!(draw(5), draw(6));
+}
+
+#[test]
+fn a_run_in_which_most_of_what_was_planned_struck_nothing_shows_nothing() {
+    let run = |struck: u64, in_vain: u64, at_marks: u64| {
+        let mut summary = Summary { marks: 20, ..Summary::default() };
+        summary.kills.insert(Kill::AfterCommit, at_marks);
+        let strikes = Strikes { struck, in_vain, ..Strikes::default() };
+        summary.struck.insert("commits cut", strikes);
+        summary.in_vain().map(|broken| broken.wrong.join(", ")).unwrap_or_default()
+    };
+    assert_eq!(run(10, 5, 15), "");
+    assert_eq!(run(5, 10, 15), "commits cut: 5, and 10 in vain");
+    assert_eq!(run(10, 5, 3), "kills at a mark: 3, and 17 in vain");
+}
+
+#[test]
+fn an_activity_that_a_death_interrupted_is_told_from_one_that_was_taken_from_the_living() {
+    let again = |at| Effect { attempt: 2, at, ..effect(4, 11) };
+    let mut all = spoilt(|all| all.effects.push(again(90)));
+    all.deaths.insert(10, 40);
+    assert_eq!(all.taken_over(), [(10, Duration::from_millis(50))]);
+    all.deaths.insert(10, 100);
+    assert_eq!(all.taken_over(), []);
 }

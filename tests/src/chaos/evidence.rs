@@ -15,6 +15,9 @@ use std::time::Duration;
 /// After so long without an activity a session belongs to nobody.
 pub(super) const SESSION_IDLE_MS: u64 = 1_000;
 
+/// What no process may ever say.
+const NEVER: [&str; 2] = ["panicked at", "database is locked"];
+
 /// How an instance must end.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "status")]
@@ -82,20 +85,53 @@ pub struct Effect {
     pub at: u64,
 }
 
-/// What a replay of all executions found.
+/// That connections were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// When, in ms since 1970.
+    pub at: u64,
+    /// By which process; `None`: by any of them.
+    pub pid: Option<u32>,
+}
+
+/// What a client is told when all is over, and what a replay of all executions found.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Replayed {
-    /// How many there were.
+pub struct Told {
+    /// How each instance ended, by id; `None`: it has not.
+    pub ends: BTreeMap<String, Option<End>>,
+    /// How much the store says that there is; nothing, if it does not say.
+    #[serde(default)]
+    pub counted: Counted,
+    /// How many executions there were to replay.
     pub replayed: u64,
-    /// Which did something else.
+    /// Which did something else, or left another status or other values than the client is told.
     pub divergent: Vec<String>,
+}
+
+/// How much of everything there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Counted {
+    /// Instances.
+    pub instances: u64,
+    /// Those that have not ended.
+    pub running: u64,
+    /// Executions of all instances.
+    pub executions: u64,
+    /// Events of all executions.
+    pub events: u64,
+    /// Messages, activities and timers that wait for somebody.
+    pub waiting: u64,
 }
 
 /// Everything.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
+    /// How many workflows the clients were to ask for.
+    pub wanted: u64,
     /// What was asked for.
     pub orders: Vec<Order>,
+    /// What nothing came of any more while it was waited for.
+    pub hung: Vec<String>,
     /// What was sent, in the order of sending.
     pub mail: Vec<Message>,
     /// What was done, in the order of doing.
@@ -106,8 +142,8 @@ pub struct Evidence {
     pub histories: Histories,
     /// When processes died, by pid, in ms since 1970.
     pub deaths: BTreeMap<u32, u64>,
-    /// When connections were lost, in ms since 1970.
-    pub cuts: Vec<u64>,
+    /// When connections were lost on which the life of a process hangs.
+    pub cuts: Vec<Cut>,
     /// When the server was stopped as in a crash, in ms since 1970.
     pub restarts: Vec<u64>,
     /// What stands in the tables and has no business there.
@@ -116,8 +152,10 @@ pub struct Evidence {
     pub unlike: Vec<String>,
     /// What the database says is wrong with it.
     pub unsound: Vec<String>,
-    /// What the replay found.
-    pub replayed: Replayed,
+    /// What a client is told.
+    pub told: Told,
+    /// What processes complained of that is nobody's business, from their logs.
+    pub complaints: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -130,15 +168,23 @@ struct MailLine {
 }
 
 impl Evidence {
-    /// How long each activity that a death interrupted waited for its next attempt.
+    /// Whether an instance exists and does not run any more.
     #[must_use]
-    pub fn taken_over(&self) -> Vec<Duration> {
+    pub fn has_ended(&self, id: &str) -> bool {
+        self.stored.instances.values().any(|instance| instance.id == id && !instance.running)
+    }
+
+    /// Whose death interrupted an activity, and how long this waited for its next attempt.
+    #[must_use]
+    pub fn taken_over(&self) -> Vec<(u32, Duration)> {
         let mut last: BTreeMap<(&str, u64, u64), u32> = BTreeMap::new();
         let mut waits = Vec::new();
         for effect in &self.effects {
             let key = (effect.instance.as_str(), effect.execution, effect.event);
-            let death = last.insert(key, effect.pid).and_then(|pid| self.deaths.get(&pid));
-            waits.extend(death.map(|at| Duration::from_millis(effect.at.saturating_sub(*at))));
+            let Some(before) = last.insert(key, effect.pid) else { continue };
+            // Else it was taken over from the living.
+            let waited = self.deaths.get(&before).and_then(|at| effect.at.checked_sub(*at));
+            waits.extend(waited.map(|ms| (before, Duration::from_millis(ms))));
         }
         waits
     }
@@ -147,6 +193,7 @@ impl Evidence {
     pub fn read_files(&mut self, folder: &Path) -> Result<()> {
         self.orders = lines(&folder.join("orders.ndjson"))?;
         self.effects = lines(&folder.join("effects.ndjson"))?;
+        self.complaints = complaints(folder)?;
         let mut places = BTreeMap::new();
         for line in lines::<MailLine>(&folder.join("mail.ndjson"))? {
             let place = *places.entry(line.mid.clone()).or_insert(self.mail.len());
@@ -163,6 +210,22 @@ impl Evidence {
         }
         Ok(())
     }
+}
+
+/// Lines of the logs of which there must be none: a bug in a process, or what a user of a shared
+/// file must never see.
+fn complaints(folder: &Path) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let log = fs::read(&path)?;
+            let log = String::from_utf8_lossy(&log);
+            let found = log.lines().filter(|line| NEVER.iter().any(|never| line.contains(never)));
+            complaints.extend(found.map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    Ok(complaints)
 }
 
 /// The lines of a file of JSON, none if there is no file. A process that is killed writes a line

@@ -2,8 +2,9 @@
 //! wrong with them (`oracle`).
 
 use super::tables::{Commit, Snapshot};
-use duroxide_core::{Event, decode_event};
+use duroxide_core::{Event, decode_event, render};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The events of an execution.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,16 +55,21 @@ impl Histories {
         })
     }
 
-    /// The executions of an instance, in order.
-    pub fn of_instance<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Execution> + use<'a> {
-        let range = (id.to_owned(), 0)..=(id.to_owned(), u64::MAX);
-        self.executions.range(range).map(|(_, execution)| execution)
-    }
-
-    /// The last event of an instance.
+    /// The last event of an instance, and in which execution it is.
     #[must_use]
-    pub fn last_event(&self, id: &str) -> Option<&Event> {
-        self.of_instance(id).last()?.events.last()
+    pub fn last_event(&self, id: &str) -> Option<(u64, &Event)> {
+        let range = (id.to_owned(), 0)..=(id.to_owned(), u64::MAX);
+        let ((_, number), execution) = self.executions.range(range).next_back()?;
+        Some((*number, execution.events.last()?))
+    }
+}
+
+impl fmt::Display for Histories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ((id, number), execution) in &self.executions {
+            writeln!(f, "`{id}`, execution {number}\n{}", render(&execution.events))?;
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,8 @@
 //! run is JavaScript, in `bindings/node/test/chaos`. Not here: simulated time or faults; a
 //! seed repeats the schedule, not the run.
 
+#[cfg(test)]
+mod doctored;
 mod evidence;
 mod history;
 pub mod oracle;
@@ -20,11 +22,11 @@ mod tables;
 mod watch;
 mod worker;
 
-pub use evidence::{Effect, End, Evidence, Message, Order, Replayed};
+pub use evidence::{Counted, Cut, Effect, End, Evidence, Message, Order, Told};
 pub use history::{Execution, Histories};
 pub use plan::{Kill, Plan, StoreKind, Strike, What};
 pub use run::{Options, run};
-pub use summary::Summary;
+pub use summary::{Strikes, Summary};
 pub use tables::{Commit, CommitKey, Instance, Snapshot, Tables};
 
 /// Why a run could not be carried out; what a run found is no error.

@@ -139,6 +139,12 @@ impl fmt::Display for Plan {
 }
 
 impl What {
+    /// Whether it is a kill at a mark.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        matches!(self, Self::Kill { when, .. } if *when != Kill::Anytime)
+    }
+
     /// Without whom it strikes.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -1,25 +1,10 @@
 //! The tables of a SQLite file. Not here: what is wrong with what stands in them (`oracle`).
 
 use super::Result;
-use super::tables::{Commit, Instance, Snapshot, Tables};
+use super::tables::{Commit, Instance, LEFT_OVER, RUNNING, Snapshot, Tables};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// What must be nothing in the end: what is said of it, and how it is counted.
-pub(super) const LEFT_OVER: [(&str, &str); 8] = [
-    ("instances that are leased", "SELECT count(*) FROM instances WHERE lease IS NOT NULL"),
-    ("instances that are ready", "SELECT count(*) FROM instances WHERE ready_at IS NOT NULL"),
-    ("instances with news on offer", "SELECT count(*) FROM instances WHERE offer IS NOT NULL"),
-    ("instances in quarantine", "SELECT count(*) FROM instances WHERE quarantine IS NOT NULL"),
-    ("messages", "SELECT count(*) FROM inbox"),
-    ("activities", "SELECT count(*) FROM activities"),
-    ("values of an execution before", "SELECT count(*) FROM kv_base"),
-    (
-        "commits that were given up and could still come",
-        "SELECT count(*) FROM abandoned JOIN instances USING (incarnation) WHERE state = 0",
-    ),
-];
 
 /// A connection that only reads.
 pub(crate) struct SqliteTables {
@@ -60,6 +45,10 @@ impl Tables for SqliteTables {
         Ok((all, self.number("SELECT count(*) FROM instances WHERE state = 0")?))
     }
 
+    fn most_attempts(&mut self) -> Result<u64> {
+        self.number("SELECT coalesce(max(attempt), 0) FROM instances")
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut snapshot = Snapshot::default();
         let at_once = self.sql.transaction()?;
@@ -85,6 +74,12 @@ impl Tables for SqliteTables {
             snapshot.commits.insert((row.get(0)?, row.get(1)?, row.get(2)?), commit);
         }
         Ok(snapshot)
+    }
+
+    fn running(&mut self) -> Result<Vec<String>> {
+        let mut running = self.sql.prepare(RUNNING)?;
+        let lines = running.query_map([], |row| row.get(0))?;
+        Ok(lines.collect::<rusqlite::Result<_>>()?)
     }
 
     fn left_over(&mut self) -> Result<Vec<String>> {

@@ -41,8 +41,8 @@ impl Stage {
         }
     }
 
-    /// Let it happen; `false`: there was nothing that it could strike.
-    pub(crate) fn strike(&mut self, what: What) -> Result<bool> {
+    /// Let it happen; what it struck, and how many of it: none, if there was nothing.
+    pub(crate) fn strike(&mut self, what: What) -> Result<Option<(&'static str, u64)>> {
         match self {
             Self::Sqlite(_) => Err(format!("{what}: a file has no connections").into()),
             Self::Postgres(postgres) => postgres.strike(what),

@@ -23,9 +23,23 @@ pub(crate) struct Watched {
     pub(crate) compared: u64,
     /// What was committed, and changed.
     pub(crate) unlike: Vec<String>,
+    /// How often a turn was begun, at most, that was not committed.
+    pub(crate) most_attempts: u64,
+    /// What stood in the tables when it last looked.
+    last: Snapshot,
 }
 
 impl Watched {
+    /// What was committed and changed, from look to look and at the end.
+    pub(crate) fn unlike(self, end: &Snapshot) -> Vec<String> {
+        if self.compared == 0 {
+            return vec!["nothing was compared while it ran".to_owned()];
+        }
+        let mut unlike = self.unlike;
+        unlike.extend(end.unlike(&self.last));
+        unlike
+    }
+
     /// From a moment to the next commit anywhere; `None`: there was none.
     pub(crate) fn stall(&self, since: Instant) -> Option<Duration> {
         let next = self.commits.partition_point(|at| *at <= since);
@@ -42,7 +56,7 @@ impl Watched {
 /// A thread that watches.
 pub(crate) struct Watcher {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Watched>,
+    thread: Option<JoinHandle<Watched>>,
 }
 
 impl Watcher {
@@ -52,7 +66,7 @@ impl Watcher {
         let asked = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut watched = Watched::default();
-            let (mut progress, mut last, mut looked) = (0, Snapshot::default(), Instant::now());
+            let (mut progress, mut looked) = (0, Instant::now());
             while !asked.load(Ordering::Relaxed) {
                 // A server that is down commits nothing.
                 if let Ok(now) = tables.progress()
@@ -62,23 +76,25 @@ impl Watcher {
                     watched.commits.push(Instant::now());
                 }
                 if looked.elapsed() >= LOOK
-                    && let Ok(now) = tables.snapshot()
+                    && let (Ok(now), Ok(attempts)) = (tables.snapshot(), tables.most_attempts())
                 {
+                    watched.most_attempts = watched.most_attempts.max(attempts);
                     watched.compared += 1;
-                    watched.unlike.extend(now.unlike(&last));
+                    watched.unlike.extend(now.unlike(&watched.last));
                     watched.unlike.truncate(ENOUGH);
-                    (last, looked) = (now, Instant::now());
+                    (watched.last, looked) = (now, Instant::now());
                 }
                 std::thread::sleep(GLANCE);
             }
             watched
         });
-        Self { stop, thread }
+        Self { stop, thread: Some(thread) }
     }
 
     /// End; what was seen.
-    pub(crate) fn stop(self) -> Result<Watched> {
+    pub(crate) fn stop(&mut self) -> Result<Watched> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| "the watcher panicked".into())
+        let thread = self.thread.take().ok_or("the watcher was stopped before")?;
+        thread.join().map_err(|_| "the watcher panicked".into())
     }
 }

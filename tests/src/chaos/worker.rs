@@ -1,5 +1,5 @@
-//! A Node process of the run: started, told where to be killed, heard, killed. Not here:
-//! when that happens (`run`).
+//! A Node process of the run: started, heard, told where to be killed, killed. Not here: when
+//! that happens (`run`).
 
 use super::Result;
 use super::plan::Kill;
@@ -23,19 +23,13 @@ pub(crate) struct Worker {
     ready: bool,
 }
 
-/// A program with its configuration; what it has to say goes to a log.
-pub(crate) fn program(name: &str, config: &Value, log: &Path) -> Result<Command> {
-    let path = PathBuf::from(PROGRAMS).join(name);
-    let mut command = Command::new("node");
-    let log = OpenOptions::new().create(true).append(true).open(log)?;
-    command.arg(path).arg(config.to_string()).env_remove("RUST_LOG").stderr(log);
-    Ok(command)
-}
-
 impl Worker {
-    /// Start one.
-    pub(crate) fn start(config: &Value, log: &Path) -> Result<Self> {
-        let mut command = program("worker.mjs", config, log)?;
+    /// Start one of the programs with its configuration; what it complains of goes to a log.
+    pub(crate) fn start(program: &str, config: &Value, log: &Path) -> Result<Self> {
+        let path = PathBuf::from(PROGRAMS).join(program);
+        let log = OpenOptions::new().create(true).append(true).open(log)?;
+        let mut command = Command::new("node");
+        command.arg(path).arg(config.to_string()).env_remove("RUST_LOG").stderr(log);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (tell, heard) = channel();
         if let Some(stdout) = child.stdout.take() {
@@ -53,7 +47,7 @@ impl Worker {
 
     /// Whether it takes work already.
     pub(crate) fn is_at_work(&mut self) -> bool {
-        self.ready || self.hears("ready", Duration::ZERO)
+        self.ready || self.hears("ready", Duration::ZERO).is_some()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -62,7 +56,7 @@ impl Worker {
 
     /// Wait until it takes work.
     pub(crate) fn is_ready(&mut self, patience: Duration) -> Result<()> {
-        if self.ready || self.hears("ready", patience) {
+        if self.ready || self.hears("ready", patience).is_some() {
             return Ok(());
         }
         Err(format!("process {} did not get ready in {patience:?}", self.pid()).into())
@@ -77,21 +71,34 @@ impl Worker {
             Kill::AfterEffect => "after",
             Kill::AfterCommit => "commit",
         };
-        self.tell(&format!("arm {place}")).is_ok() && self.hears("mark ", patience)
+        self.tell(&format!("arm {place}")).is_ok() && self.hears("mark ", patience).is_some()
     }
 
-    /// Wait for a line that begins so; `false`: none came in time.
-    fn hears(&mut self, beginning: &str, patience: Duration) -> bool {
+    /// Wait for a line that begins so; `None`: none came in time.
+    pub(crate) fn hears(&mut self, beginning: &str, patience: Duration) -> Option<String> {
         let until = Instant::now() + patience;
         while let Ok(line) =
             self.heard.recv_timeout(until.saturating_duration_since(Instant::now()))
         {
             self.ready |= line == "ready";
             if line.starts_with(beginning) {
-                return true;
+                return Some(line);
             }
         }
-        false
+        None
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Ask it to stop, and kill it if it does not; what it said that nobody has heard.
+    pub(crate) fn last_words(&mut self, patience: Duration) -> Result<Vec<String>> {
+        if self.stop(patience)?.is_none() {
+            self.kill()?;
+        }
+        Ok(self.heard.iter().collect())
     }
 
     /// SIGKILL, and wait until it is gone. An error if it had ended by itself.

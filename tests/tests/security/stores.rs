@@ -45,11 +45,20 @@ pub(crate) async fn served(env: &Env, store: Arc<dyn Store>, token: &Token) -> (
     (address, env.spawn("server", serving))
 }
 
-/// A store in a schema of its own. (The server's folder goes with this process.)
-pub(crate) async fn postgres(env: &Env, limits: &Limits) -> Arc<dyn Store> {
+/// The name of a schema that nobody has used.
+pub(crate) fn schema() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let schema = format!("security_{}_{number}", std::process::id());
+    format!("security_{}_{number}", std::process::id())
+}
+
+/// A store in a schema of its own. (The server's folder goes with this process.)
+pub(crate) async fn postgres(env: &Env, limits: &Limits) -> Arc<dyn Store> {
+    in_schema(env, &schema(), limits).await
+}
+
+/// A store in this schema.
+pub(crate) async fn in_schema(env: &Env, schema: &str, limits: &Limits) -> Arc<dyn Store> {
     let options = PostgresOptions::new(cluster_url()).schema(schema).limits(limits.clone());
     Arc::new(PostgresProvider::connect(env.clone(), options).await.unwrap())
 }

@@ -4,6 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { append } from './store.mjs';
 
 const LONGEST_MS = 200;
+/** One in so many takes so many times as long: still under way when a process comes back that was
+ *  taken for dead, with its own result of the same. */
+const LONG_ONE_IN = 8;
 
 class CardDeclined extends Error {
   name = 'CardDeclined';
@@ -12,7 +15,8 @@ class CardDeclined extends Error {
 /** What each does, besides its effect. */
 const WORKS = {
   Work: async (ctx, n) => {
-    await pause(Math.random() * LONGEST_MS);
+    const times = Math.random() * LONG_ONE_IN < 1 ? LONG_ONE_IN : 1;
+    await pause(Math.random() * LONGEST_MS * times);
     return 2 * n;
   },
   Fail: async (ctx, message) => {

@@ -1,6 +1,8 @@
 // The clients: one process that starts the orders over the given time and sends them what they are
 // to be sent, and notes what it asked and what was acknowledged. It is not killed; its store is
-// the same that processes die on. node client.mjs CONFIG
+// the same that processes die on. When its stdin ends it says on stdout what it still waits for,
+// and gives up. node client.mjs CONFIG
+import { writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'duroxide';
 import { append, config, open } from './store.mjs';
@@ -39,11 +41,27 @@ const DOES = {
   pause: (id, n, ms) => pause(ms),
 };
 
+/** What each order is at, by id. */
+const calls = new Map();
+
 async function place({ id, name, input, sends, ends, others }) {
   append(folder, 'orders.ndjson', { id, name, ends, others });
+  calls.set(id, 'start');
   await client.startOrchestration(id, name, input);
-  for (const [n, [what, ...rest]] of sends.entries()) await DOES[what](id, n, ...rest);
+  for (const [n, [what, ...rest]] of sends.entries()) {
+    calls.set(id, `${what} ${rest.join(' ')}`);
+    await DOES[what](id, n, ...rest);
+  }
+  calls.delete(id);
 }
+
+// The driver waits no longer, or is gone.
+process.stdin.on('end', () => {
+  for (const [id, what] of calls) writeSync(1, `the client of ${id}, at: ${what}\n`);
+  process.exit(1);
+});
+process.stdin.resume();
+process.stdin.unref();
 
 const placed = [];
 const begun = performance.now();

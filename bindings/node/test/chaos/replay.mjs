@@ -1,5 +1,7 @@
-// Replays every execution in a quiet store with the code that ran it, and prints how many there
-// were and which ones do something else than they did. node replay.mjs CONFIG
+// Asks a quiet store as a client does: how everything ended, how much there is. Replays every
+// execution with the code that ran it, and prints which ones do something else than they did, or
+// left another status or other values than a client is told. node replay.mjs CONFIG
+import { isDeepStrictEqual } from 'node:util';
 import { Client } from 'duroxide';
 import { replay } from 'duroxide/testing';
 import { orchestrations } from './scenarios.mjs';
@@ -18,11 +20,26 @@ function left(history, { customStatus, values }) {
   return now;
 }
 
+/** How an instance ended, as the driver writes it down; null while it runs. */
+function end({ status, output, error }) {
+  if (status === 'Running') return null;
+  return status === 'Completed' ? { status, output: output ?? null } : { status, error };
+}
+
+async function counted() {
+  const { totalInstances, runningInstances, totalExecutions, totalEvents } = await client.getSystemMetrics();
+  const { orchestratorQueue, workerQueue, timerQueue } = await client.getQueueDepths();
+  const waiting = orchestratorQueue + workerQueue + timerQueue;
+  return { instances: totalInstances, running: runningInstances, executions: totalExecutions, events: totalEvents, waiting };
+}
+
 const provider = await open(config().store);
 const client = new Client(provider);
 let replayed = 0;
 const divergent = [];
-for (const id of await client.listAllInstances()) {
+const ends = {};
+
+async function look(id) {
   let inherited = { customStatus: null, values: {} };
   for (const execution of await client.listExecutions(id)) {
     const history = await client.readExecutionHistory(id, execution);
@@ -31,6 +48,26 @@ for (const id of await client.listAllInstances()) {
     if (!result.compatible) divergent.push(`${id}, execution ${execution}: ${result.message}`);
     inherited = left(history, inherited);
   }
+  const status = await client.getOrchestrationStatus(id);
+  ends[id] = end(status);
+  const told = { customStatus: status.customStatus ?? null, values: await client.getKvAllValues(id) };
+  if (!isDeepStrictEqual(told, inherited)) {
+    divergent.push(`${id}: left ${JSON.stringify(inherited)}, a client is told ${JSON.stringify(told)}`);
+  }
 }
+
+/** What cannot be read is a finding, and no reason not to look at the others. */
+async function noted(what, ask) {
+  try {
+    return await ask();
+  } catch (error) {
+    divergent.push(`${what}: ${error.message}`);
+  }
+}
+
+for (const id of (await noted('all instances', () => client.listAllInstances())) ?? []) {
+  await noted(id, () => look(id));
+}
+const answer = { ends, counted: await noted('the counts', counted), replayed, divergent };
 await provider.close();
-console.log(JSON.stringify({ replayed, divergent }));
+console.log(JSON.stringify(answer));

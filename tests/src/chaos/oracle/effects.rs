@@ -1,7 +1,7 @@
 //! Rules on what activities did outside: at least once for what is recorded, never for what is
 //! not, and each attempt by one process.
 
-use crate::chaos::evidence::{Evidence, SESSION_IDLE_MS};
+use crate::chaos::evidence::{Cut, Evidence, SESSION_IDLE_MS};
 use duroxide_core::{EventId, EventKind};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const NOTICED_MS: u64 = 2_000;
 
 /// Whether any of these moments can be why what was so at one time is not at another.
-fn happened(moments: &[u64], since: u64, until: u64) -> bool {
-    moments.iter().any(|at| (since.saturating_sub(NOTICED_MS)..=until).contains(at))
+fn happened(at: u64, since: u64, until: u64) -> bool {
+    (since.saturating_sub(NOTICED_MS)..=until).contains(&at)
 }
 
 /// Instance, execution, and the event that scheduled it.
@@ -59,7 +59,7 @@ pub(super) fn attempts(evidence: &Evidence) -> Vec<String> {
         let Some((before, since)) = seen.insert(attempt, (effect.pid, effect.at)) else {
             continue;
         };
-        if !happened(&evidence.restarts, since, effect.at) {
+        if !evidence.restarts.iter().any(|at| happened(*at, since, effect.at)) {
             let now = effect.pid;
             wrong.push(format!("{attempt:?}, in process {before} and in process {now}"));
         }
@@ -72,16 +72,17 @@ struct Given {
     attempt: u64,
 }
 
-/// The attempt whose result or failure was recorded, and the event that scheduled it.
-fn recorded(kind: &EventKind) -> Option<(EventId, u64)> {
+/// The attempt whose result or failure was recorded, `None` if it does not say, and the event that
+/// scheduled it.
+fn recorded(kind: &EventKind) -> Option<(EventId, Option<u64>)> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others end no activity")]
     match kind {
         EventKind::ActivityCompleted { source, result } => {
-            let given: Given = serde_json::from_slice(result.bytes()).ok()?;
-            Some((*source, given.attempt))
+            let given = serde_json::from_slice::<Given>(result.bytes()).ok();
+            Some((*source, given.map(|given| given.attempt)))
         }
         EventKind::ActivityFailed { source, failure } => {
-            Some((*source, u64::from(failure.attempt?)))
+            Some((*source, failure.attempt.map(u64::from)))
         }
         _ => None,
     }
@@ -100,10 +101,10 @@ pub(super) fn last_attempt(evidence: &Evidence) -> Vec<String> {
     for (id, number, event) in evidence.histories.events() {
         if let Some((source, attempt)) = recorded(&event.kind)
             && let Some(last) = last.get(&(id, number, source.0))
-            && *last != attempt
+            && Some(*last) != attempt
         {
             let of = format!("`{id}`, execution {number}, {source}");
-            wrong.push(format!("{of}: attempt {attempt} is recorded, {last} was the last"));
+            wrong.push(format!("{of}: attempt {attempt:?} is recorded, {last} was the last"));
         }
     }
     wrong
@@ -119,7 +120,9 @@ pub(super) fn sessions(evidence: &Evidence) -> Vec<String> {
         let before = last.insert(session, (effect.pid, effect.at));
         let Some((pid, since)) = before.filter(|(pid, _)| *pid != effect.pid) else { continue };
         let died = evidence.deaths.get(&pid).is_some_and(|death| *death <= effect.at);
-        let was_cut = happened(&evidence.cuts, since, effect.at);
+        let was_cut = evidence.cuts.iter().any(|Cut { at, pid: whose }| {
+            whose.is_none_or(|whose| whose == pid) && happened(*at, since, effect.at)
+        });
         let idled = effect.at.saturating_sub(since) >= SESSION_IDLE_MS;
         if !died && !was_cut && !idled {
             let now = effect.pid;

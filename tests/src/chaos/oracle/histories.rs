@@ -28,6 +28,18 @@ pub(super) fn well_formed(evidence: &Evidence) -> Vec<String> {
     wrong
 }
 
+pub(super) fn rows(evidence: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for row in evidence.stored.instances.values() {
+        let last = evidence.histories.last_event(&row.id);
+        let says = last.map(|(execution, event)| (execution, event.id.0 + 1));
+        if says != Some((row.execution, row.next_event)) {
+            wrong.push(format!("{row:?}, and in its history it is {says:?}"));
+        }
+    }
+    wrong
+}
+
 fn completes(event: &Event) -> Option<EventId> {
     let is_completion = matches!(
         event.kind,

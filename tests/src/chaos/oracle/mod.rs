@@ -13,12 +13,17 @@ use super::Evidence;
 type Rule = (&'static str, fn(&Evidence) -> Vec<String>);
 
 /// All of them.
-pub const RULES: [Rule; 19] = [
+pub const RULES: [Rule; 25] = [
+    ("every workflow is asked for", outcomes::ordered),
+    ("nothing hangs", |evidence| evidence.hung.clone()),
     ("every workflow ends as it must", outcomes::ends),
+    ("a client is told how everything ended", outcomes::told),
+    ("the store counts what there is", outcomes::counted),
     ("nothing exists that nobody asked for", outcomes::unasked),
     ("what was started exists", outcomes::missing),
     ("a parent hears how its child ended", outcomes::parents),
     ("every history is well-formed and ends", histories::well_formed),
+    ("the row of an instance is where its history is", histories::rows),
     ("no command is completed twice", histories::completed_once),
     ("no timer fires early", histories::timers),
     ("no acknowledged message is lost", messages::lost),
@@ -35,14 +40,15 @@ pub const RULES: [Rule; 19] = [
         evidence.left.iter().chain(&evidence.unsound).cloned().collect()
     }),
     ("every history replays", |evidence| {
-        let mut wrong = evidence.replayed.divergent.clone();
+        let mut wrong = evidence.told.divergent.clone();
         let (replayed, stored) =
-            (evidence.replayed.replayed, evidence.histories.executions.len() as u64);
+            (evidence.told.replayed, evidence.histories.executions.len() as u64);
         if replayed != stored {
             wrong.push(format!("{replayed} executions were replayed, {stored} are stored"));
         }
         wrong
     }),
+    ("no process panics or finds the file locked", |evidence| evidence.complaints.clone()),
 ];
 
 /// A rule that does not hold.

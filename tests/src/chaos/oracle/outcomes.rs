@@ -1,6 +1,6 @@
 //! Rules on instances: that those exist that were asked for, and end as they must.
 
-use crate::chaos::{End, Evidence};
+use crate::chaos::{Counted, End, Evidence};
 use duroxide_core::{EventKind, Payload};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ fn json(payload: &Payload) -> Value {
 
 /// How an instance ended, by the last event of its history.
 fn end_of(evidence: &Evidence, id: &str) -> Option<End> {
-    let last = evidence.histories.last_event(id)?;
+    let (_, last) = evidence.histories.last_event(id)?;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others are no ends")]
     match &last.kind {
         EventKind::OrchestrationCompleted { output } => {
@@ -48,6 +48,36 @@ pub(super) fn ends(evidence: &Evidence) -> Vec<String> {
     let running = evidence.stored.instances.values().filter(|instance| instance.running);
     wrong.extend(running.map(|instance| format!("`{}` has not ended", instance.id)));
     wrong
+}
+
+pub(super) fn ordered(evidence: &Evidence) -> Vec<String> {
+    let (wanted, orders) = (evidence.wanted, evidence.orders.len() as u64);
+    let lacking = (wanted != orders).then(|| format!("{orders} orders, and not {wanted}"));
+    lacking.into_iter().collect()
+}
+
+pub(super) fn told(evidence: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for instance in evidence.stored.instances.values() {
+        let (told, ended) = (evidence.told.ends.get(&instance.id), end_of(evidence, &instance.id));
+        if told != Some(&ended) {
+            wrong.push(format!("`{}` ended with {ended:?}, a client hears {told:?}", instance.id));
+        }
+    }
+    wrong
+}
+
+pub(super) fn counted(evidence: &Evidence) -> Vec<String> {
+    let there = Counted {
+        instances: evidence.stored.instances.len() as u64,
+        running: 0,
+        executions: evidence.histories.executions.len() as u64,
+        events: evidence.histories.events().count() as u64,
+        waiting: 0,
+    };
+    let told = evidence.told.counted;
+    let wrong = (told != there).then(|| format!("there are {there:?}, and it counts {told:?}"));
+    wrong.into_iter().collect()
 }
 
 /// Children and detached ones that some history says were started.

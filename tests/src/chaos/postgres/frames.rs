@@ -14,8 +14,8 @@ const HEAD: usize = 5;
 pub(super) enum Meaning {
     /// Nothing that matters here.
     Other,
-    /// Everything before it is to be done now, and a write is in it.
-    WriteSent,
+    /// Everything before it is to be done now, and a write is in it: which.
+    WriteSent(&'static str),
 }
 
 /// The client's side of one connection.
@@ -25,10 +25,27 @@ pub(super) struct Frames {
     rest: Vec<u8>,
     /// The first messages have no type: until the one that names the user.
     started: bool,
-    /// Prepared statements: whether they write.
-    statements: BTreeMap<Vec<u8>, bool>,
-    bound: bool,
-    executed: bool,
+    /// Prepared statements: what they write.
+    statements: BTreeMap<Vec<u8>, Option<&'static str>>,
+    bound: Option<&'static str>,
+    executed: Option<&'static str>,
+}
+
+/// What a server has said since it was sent a write: whether it did it, once that is clear.
+pub(super) fn answer(mut said: &[u8]) -> Option<bool> {
+    let mut done = None;
+    while let Some(length) = said.get(1..HEAD) {
+        let length = u32::from_be_bytes(length.try_into().ok()?) as usize + 1;
+        match said[0] {
+            b'C' => done = done.or(Some(true)),
+            b'E' => done = Some(false),
+            // Ready for more. What comes before the end of a command belongs to an earlier one.
+            b'Z' if done.is_some() => return done,
+            _ => {}
+        }
+        said = said.get(length..)?;
+    }
+    None
 }
 
 impl Frames {
@@ -60,12 +77,12 @@ impl Frames {
         match kind {
             b'P' => {
                 let sql = String::from_utf8_lossy(second);
-                let writes = WRITES.iter().any(|name| sql.contains(name));
+                let writes = WRITES.into_iter().find(|name| sql.contains(name));
                 self.statements.insert(first.to_vec(), writes);
             }
-            b'B' => self.bound = self.statements.get(second).copied().unwrap_or(false),
-            b'E' => self.executed |= self.bound,
-            b'S' if std::mem::take(&mut self.executed) => return Meaning::WriteSent,
+            b'B' => self.bound = self.statements.get(second).copied().flatten(),
+            b'E' => self.executed = self.executed.or(self.bound),
+            b'S' => return self.executed.take().map_or(Meaning::Other, Meaning::WriteSent),
             _ => {}
         }
         Meaning::Other
@@ -100,12 +117,23 @@ mod tests {
         frames.push(&message(b'P', b"s2\0SELECT read_history($1)\0\0\0"));
         frames.push(&message(b'S', b""));
         assert!(meanings(&mut frames).iter().all(|meaning| *meaning == Meaning::Other));
-        for (statement, expected) in [("s1", Meaning::WriteSent), ("s2", Meaning::Other)] {
+        let commit = Meaning::WriteSent("commit_turn");
+        for (statement, expected) in [("s1", commit), ("s2", Meaning::Other)] {
             frames.push(&message(b'B', format!("\0{statement}\0\0\0").as_bytes()));
             frames.push(&message(b'E', b"\0\0\0\0\0"));
             frames.push(&message(b'S', b""));
             assert_eq!(meanings(&mut frames), [Meaning::Other, Meaning::Other, expected]);
         }
+    }
+
+    #[test]
+    fn a_write_is_done_when_its_command_is_complete_and_the_server_ready_for_more() {
+        let (row, complete) = (message(b'D', b"\0\0"), message(b'C', b"SELECT 1\0"));
+        let (error, ready) = (message(b'E', b"SERROR\0\0"), message(b'Z', b"I"));
+        assert_eq!(answer(&[row.clone(), complete.clone()].concat()), None);
+        assert_eq!(answer(&[ready.clone(), row.clone()].concat()), None);
+        assert_eq!(answer(&[row.clone(), complete, ready.clone()].concat()), Some(true));
+        assert_eq!(answer(&[row, error, ready].concat()), Some(false));
     }
 
     #[test]

@@ -43,30 +43,37 @@ impl Postgres {
         json!({ "postgres": url, "schema": NAME })
     }
 
+    /// Run SQL past the provider, in its schema.
+    #[cfg(test)]
+    pub(super) fn run(&self, sql: &str) -> Result<()> {
+        self.cluster.psql(NAME, &format!("SET search_path TO {NAME}; {sql}"))?;
+        Ok(())
+    }
+
     /// An observer.
     pub(super) fn tables(&self) -> Result<Box<dyn Tables>> {
         Ok(Box::new(PostgresTables::open(&self.cluster.url_for(NAME), NAME)?))
     }
 
-    /// Let it happen; `false`: there was nothing that it could strike.
-    pub(super) fn strike(&mut self, what: What) -> Result<bool> {
+    /// Let it happen; what it struck, and how many of it: none, if there was nothing.
+    pub(super) fn strike(&mut self, what: What) -> Result<Option<(&'static str, u64)>> {
         match what {
             What::Kill { .. } => Err("a kill strikes a process".into()),
             What::EndConnections => {
                 let ended = self.cluster.psql(NAME, &tables::end_every_second_connection())?;
-                Ok(ended != "0")
+                Ok(Some(("connections", ended.parse()?)).filter(|(_, ended)| *ended > 0))
             }
             What::RestartServer => {
                 self.cluster.restart(StopMode::Immediate)?;
-                Ok(true)
+                Ok(Some(("server", 1)))
             }
             What::CutAnswer { place, after_answer } => {
                 let cut = if after_answer { Cut::AfterAnswer } else { Cut::BeforeAnswer };
-                Ok(self.proxies[place].cut(cut, TO_CUT))
+                Ok(self.proxies[place].cut(cut, TO_CUT).map(|write| (write, 1)))
             }
             What::CutOff { place } => {
-                self.proxies[place].cut_off();
-                Ok(true)
+                let connections = self.proxies[place].cut_off();
+                Ok(Some(("connections", connections)).filter(|(_, closed)| *closed > 0))
             }
         }
     }

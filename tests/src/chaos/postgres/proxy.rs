@@ -1,10 +1,11 @@
 //! A way to the server that can be cut at the worst moment: a commit has been sent, and its answer
 //! has not come. Not here: the protocol (`frames`).
 
-use super::frames::{Frames, Meaning};
+use super::frames::{Frames, Meaning, answer};
 use crate::chaos::Result;
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,19 +24,21 @@ const CHUNK: usize = 64 * 1024;
 pub(super) enum Cut {
     /// At once: the server may not have done it.
     BeforeAnswer,
-    /// When its answer is there: the server has done it.
+    /// When its answer is there, and says that the server has done it.
     AfterAnswer,
 }
 
 /// What the connections have in common.
 #[derive(Default)]
 struct Shared {
-    /// What to do with the next write, and whom to tell that it was done.
-    armed: Mutex<Option<(Cut, Sender<()>)>>,
+    /// What to do with the next write, and whom to tell which it was.
+    armed: Mutex<Option<(Cut, Sender<&'static str>)>>,
     /// Until then nobody comes through.
     closed: Mutex<Option<Instant>>,
     /// Rung when all connections are to be closed.
     close: Notify,
+    /// How many there are.
+    open: AtomicU64,
 }
 
 /// A listening proxy; gone when dropped.
@@ -61,12 +64,14 @@ impl Proxy {
                 }
                 let shared = Arc::clone(&each);
                 tokio::spawn(async move {
+                    shared.open.fetch_add(1, Ordering::Relaxed);
                     // However it ends, both sides are closed.
                     tokio::select! {
                         biased;
                         () = shared.close.notified() => {}
                         _ = forward(client, server, &shared) => {}
                     }
+                    shared.open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
@@ -77,19 +82,22 @@ impl Proxy {
         self.port
     }
 
-    /// Cut the connection that sends the next write; `false`: none came in time.
-    pub(super) fn cut(&self, cut: Cut, patience: Duration) -> bool {
-        let (tell, told): (_, Receiver<()>) = channel();
+    /// Cut the connection that sends the next write, and say which it was; `None`: none came in
+    /// time, or the server did not do it.
+    pub(super) fn cut(&self, cut: Cut, patience: Duration) -> Option<&'static str> {
+        let (tell, told): (_, Receiver<&'static str>) = channel();
         *lock(&self.shared.armed) = Some((cut, tell));
-        let was_cut = told.recv_timeout(patience).is_ok();
+        let write = told.recv_timeout(patience).ok();
         *lock(&self.shared.armed) = None;
-        was_cut
+        write
     }
 
-    /// Close all connections, and for [`CUT_OFF`] let nobody through.
-    pub(super) fn cut_off(&self) {
+    /// Close all connections, and for [`CUT_OFF`] let nobody through. Gives how many there were.
+    pub(super) fn cut_off(&self) -> u64 {
         *lock(&self.shared.closed) = Some(Instant::now() + CUT_OFF);
+        let open = self.shared.open.load(Ordering::Relaxed);
         self.shared.close.notify_waiters();
+        open
     }
 }
 
@@ -115,13 +123,11 @@ async fn forward(mut client: TcpStream, server: u16, shared: &Shared) -> io::Res
                 }
                 while let Some((message, meaning)) = frames.next() {
                     server.write_all(&message).await?;
-                    let struck = (meaning == Meaning::WriteSent).then(|| lock(&shared.armed).take());
-                    if let Some((cut, tell)) = struck.flatten() {
-                        if cut == Cut::AfterAnswer {
-                            server.readable().await?;
-                        }
+                    let Meaning::WriteSent(write) = meaning else { continue };
+                    let Some((cut, tell)) = lock(&shared.armed).take() else { continue };
+                    if cut == Cut::BeforeAnswer || was_done(&mut server, &mut client).await? {
                         // Nobody waits for it any more, if it took too long.
-                        let _ = tell.send(());
+                        let _ = tell.send(write);
                         return Ok(());
                     }
                 }
@@ -132,6 +138,23 @@ async fn forward(mut client: TcpStream, server: u16, shared: &Shared) -> io::Res
                     return Ok(());
                 }
                 client.write_all(&down[..read]).await?;
+            }
+        }
+    }
+}
+
+/// Hear whether the server has done what it was sent; the client is told only if it has not.
+async fn was_done(server: &mut TcpStream, client: &mut TcpStream) -> io::Result<bool> {
+    let (mut said, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+    loop {
+        let read = server.read(&mut chunk).await?;
+        said.extend_from_slice(&chunk[..read]);
+        match answer(&said) {
+            Some(true) => return Ok(true),
+            None if read > 0 => {}
+            Some(false) | None => {
+                client.write_all(&said).await?;
+                return Ok(false);
             }
         }
     }

@@ -2,8 +2,7 @@
 //! wrong with what stands in them (`oracle`).
 
 use crate::chaos::Result;
-use crate::chaos::sqlite_tables::LEFT_OVER;
-use crate::chaos::tables::{Commit, Instance, Snapshot, Tables};
+use crate::chaos::tables::{Commit, Instance, LEFT_OVER, RUNNING, Snapshot, Tables};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 use std::str::FromStr;
@@ -17,7 +16,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// SQL that ends them and tells how many.
 pub(super) fn end_every_second_connection() -> String {
     format!(
-        "SELECT count(pg_terminate_backend(pid)) FROM (
+        "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM (
            SELECT pid, row_number() OVER (ORDER BY pid) AS n FROM pg_stat_activity
            WHERE datname = current_database() AND pid <> pg_backend_pid()
              AND application_name <> '{OBSERVER}') AS c WHERE n % 2 = 0"
@@ -76,6 +75,10 @@ impl Tables for PostgresTables {
         Ok((all as u64, running as u64))
     }
 
+    fn most_attempts(&mut self) -> Result<u64> {
+        Ok(self.number("SELECT coalesce(max(attempt), 0)::bigint FROM instances")? as u64)
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut snapshot = Snapshot::default();
         // Two statements: what is committed between them would be events of nobody, so the
@@ -103,6 +106,11 @@ impl Tables for PostgresTables {
             snapshot.instances.insert(number(0)?, instance);
         }
         Ok(snapshot)
+    }
+
+    fn running(&mut self) -> Result<Vec<String>> {
+        let lines = self.rows(RUNNING)?;
+        Ok(lines.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
     }
 
     fn left_over(&mut self) -> Result<Vec<String>> {
