@@ -201,6 +201,8 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 enum Trace {
     /// Something in an inbox, or readiness.
     Inbox(InstanceKey),
+    /// Until when an instance is held.
+    Held(Incarnation),
     /// A new instance.
     Created,
     /// Something in the queue of activities, or when a session began to idle.
@@ -303,6 +305,7 @@ fn traces(world: &World, call: &Call) -> BTreeSet<Trace> {
             if removes || !turn.activities.is_empty() || !request.completed.is_empty() {
                 traces.insert(Trace::Queued);
             }
+            traces.extend(request.keep.map(|_| Trace::Held(request.incarnation)));
             // Due at once, it arrives at the moment at which others do.
             if turn.timers.iter().any(|timer| timer.delay_ms == 0) {
                 traces.extend(own.cloned().map(Trace::Inbox));
@@ -319,7 +322,11 @@ fn traces(world: &World, call: &Call) -> BTreeSet<Trace> {
             own.chain(touches_work(&request.held).then_some(Trace::Queued)).collect()
         }
         Call::Renew(request) => {
-            touches_work(&request.held).then_some(Trace::Queued).into_iter().collect()
+            let instances = request.held.iter().filter_map(|held| match held {
+                Held::Instance { incarnation, .. } => Some(Trace::Held(*incarnation)),
+                Held::Activity { .. } => None,
+            });
+            instances.chain(touches_work(&request.held).then_some(Trace::Queued)).collect()
         }
         Call::Delete(..) | Call::DeleteMany(_) => {
             tables::keys().map(Trace::Inbox).chain([Trace::Queued]).collect()
