@@ -99,7 +99,11 @@ impl Shell {
         };
         connection.execute_batch("BEGIN")?;
         let result = read(&connection);
-        // A connection that cannot end a read is not used again.
+        // SQLite itself ends a read that the disk broke off; what it broke off with is what to
+        // tell. A connection that cannot end a read is not used again.
+        if result.is_err() && connection.is_autocommit() {
+            return result;
+        }
         connection.execute_batch("COMMIT")?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < READERS && self.check_open().is_ok() {

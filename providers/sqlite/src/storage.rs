@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// See the module. Errors are the system's, or such that name what is wrong with the path.
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -33,6 +34,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Remove a file's name; who has it open keeps it.
     fn remove(&self, file: &Path) -> io::Result<()>;
+
+    /// How often to look for what other processes did to the database, while anyone waits.
+    fn look_every(&self) -> Duration {
+        Duration::from_millis(25)
+    }
 }
 
 /// How a lock file is opened.

@@ -7,9 +7,6 @@ use duroxide_provider::{InstanceInfo, ProviderError, WaitForWork, WakeSeq, Watch
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the look-out compares the file's change counter, while anyone waits.
-const LOOK: Duration = Duration::from_millis(25);
-
 /// See [`Provider::wait_for_work`](duroxide_provider::Provider::wait_for_work).
 pub(crate) async fn wait_for_work(
     shell: &Arc<Shell>,
@@ -89,11 +86,11 @@ pub(crate) async fn watch(
     }
 }
 
-/// The look-out of a shared file: works only while someone waits.
+/// The look-out of a shared file, which compares its change counter: only while someone waits.
 pub(crate) async fn look_out(shell: Arc<Shell>) {
     loop {
         shell.wake.until_someone_waits().await;
-        shell.env.sleep(LOOK).await;
+        shell.env.sleep(shell.storage.look_every()).await;
         let looking = Arc::clone(&shell);
         let _ = shell.env.blocking(move || looking.look_around()).await;
     }
