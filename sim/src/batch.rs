@@ -1,14 +1,16 @@
 //! Many seeds: run in child processes over the cores, and put together. Not here: what
 //! one seed is (`run`), or how it is asked for (`cli`).
 
-use crate::fault::{Counts, Met};
+use crate::counts::Counts;
 use crate::run::Outcome;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 /// A range of seeds this long must deliver every kind of fault.
@@ -30,43 +32,120 @@ pub struct Summary {
     pub outcomes: BTreeMap<u64, Outcome>,
     /// Seeds whose process ended without an outcome.
     pub lost: Vec<u64>,
+    /// It was not stopped before its end.
+    pub is_whole: bool,
 }
 
-/// Run seeds in so many processes of this program, which is asked for `share FIRST COUNT
-/// STRIDE` and prints one outcome a line.
-pub fn run_in_children(program: &Path, seeds: Seeds, jobs: u64) -> io::Result<Summary> {
-    let jobs = jobs.clamp(1, seeds.count.max(1));
-    let mut children = Vec::new();
-    for job in 0..jobs {
-        let count = seeds.count.saturating_sub(job).div_ceil(jobs);
-        let numbers = [seeds.first + job, count, jobs].map(|number| number.to_string());
-        let child = Command::new(program).arg("share").args(numbers).stdout(Stdio::piped()).spawn();
-        children.push((job, child?));
-    }
-    let mut summary = Summary::default();
-    thread::scope(|scope| {
-        let readers: Vec<_> = children
-            .into_iter()
-            .map(|(job, child)| (job, scope.spawn(move || read_outcomes(child))))
-            .collect();
-        for (job, reader) in readers {
-            let outcomes = reader.join().map_err(|_| io::Error::other("a reader panicked"))??;
-            let share = (seeds.first + job..seeds.first + seeds.count).step_by(jobs as usize);
-            summary.lost.extend(share.skip(outcomes.len()).take(1));
-            summary.outcomes.extend(outcomes.into_iter().map(|outcome| (outcome.seed, outcome)));
+/// How a range of seeds is run.
+#[derive(Debug, Clone)]
+pub struct Batch<'a> {
+    /// This program, which is asked for `share FIRST COUNT STRIDE` and what seeds are drawn
+    /// from, and prints one outcome a line.
+    pub program: &'a Path,
+    /// Which seeds.
+    pub seeds: Seeds,
+    /// In so many processes.
+    pub jobs: u64,
+    /// What they are drawn from, as arguments.
+    pub drawn: &'a [String],
+    /// Stop at the first failure.
+    pub until_failure: bool,
+}
+
+/// What a child says.
+enum Said {
+    Outcome(Box<Outcome>),
+    /// It has ended; so many seeds of its share were told.
+    Ended {
+        job: u64,
+        told: u64,
+    },
+}
+
+impl Batch<'_> {
+    /// Run them. `told` hears of each outcome as it comes; when it says false, or with the
+    /// first failure if that is asked for, the rest is left: what is known so far is given.
+    pub fn run(&self, told: &mut dyn FnMut(&Outcome) -> bool) -> io::Result<Summary> {
+        let jobs = self.jobs.clamp(1, self.seeds.count.max(1));
+        let mut children = Vec::new();
+        for job in 0..jobs {
+            children.push(self.child(job, jobs)?);
         }
-        Ok(summary)
-    })
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let mut readers = Vec::new();
+            for (job, child) in (0..).zip(&mut children) {
+                let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+                let sender = sender.clone();
+                readers.push(scope.spawn(move || listen(job, output, &sender)));
+            }
+            drop(sender);
+            let summary = self.gather(jobs, &receiver, &mut children, told);
+            children.iter_mut().try_for_each(|child| child.wait().map(drop))?;
+            for reader in readers {
+                reader.join().map_err(|_| io::Error::other("a reader panicked"))??;
+            }
+            Ok(summary)
+        })
+    }
+
+    /// What the children say, until all have ended or been stopped.
+    fn gather(
+        &self,
+        jobs: u64,
+        said: &Receiver<Said>,
+        children: &mut [Child],
+        told: &mut dyn FnMut(&Outcome) -> bool,
+    ) -> Summary {
+        let mut summary = Summary { is_whole: true, ..Summary::default() };
+        for said in said {
+            match said {
+                Said::Outcome(outcome) => {
+                    let failed = outcome.failure.is_some();
+                    let goes_on = told(&outcome) && !(failed && self.until_failure);
+                    summary.outcomes.insert(outcome.seed, *outcome);
+                    if !goes_on && summary.is_whole {
+                        summary.is_whole = false;
+                        // One that has just ended cannot be stopped, and need not be.
+                        for child in children.iter_mut() {
+                            let _ = child.kill();
+                        }
+                    }
+                }
+                Said::Ended { job, told } if summary.is_whole => {
+                    let end = self.seeds.first + self.seeds.count;
+                    let share = (self.seeds.first + job..end).step_by(jobs as usize);
+                    summary.lost.extend(share.skip(told as usize).take(1));
+                }
+                Said::Ended { .. } => {}
+            }
+        }
+        summary
+    }
+
+    /// The process of one job.
+    fn child(&self, job: u64, jobs: u64) -> io::Result<Child> {
+        let count = self.seeds.count.saturating_sub(job).div_ceil(jobs);
+        let numbers = [self.seeds.first + job, count, jobs].map(|number| number.to_string());
+        let mut command = Command::new(self.program);
+        command.arg("share").args(numbers).args(self.drawn);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+    }
 }
 
-fn read_outcomes(mut child: Child) -> io::Result<Vec<Outcome>> {
-    let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
-    let outcomes = BufReader::new(output)
-        .lines()
-        .map(|line| serde_json::from_str(&line?).map_err(io::Error::other))
-        .collect();
-    child.wait()?;
-    outcomes
+fn listen(job: u64, output: ChildStdout, to: &Sender<Said>) -> io::Result<()> {
+    let mut told = 0;
+    for line in BufReader::new(output).lines() {
+        // The last line of a child that was stopped may be cut off.
+        let Ok(outcome) = serde_json::from_str(&line?) else { break };
+        told += 1;
+        if to.send(Said::Outcome(outcome)).is_err() {
+            break;
+        }
+    }
+    // Nobody listens any more: nothing is missed.
+    let _ = to.send(Said::Ended { job, told });
+    Ok(())
 }
 
 impl Summary {
@@ -106,14 +185,26 @@ impl Summary {
             ));
         }
         let counts = self.counts();
-        if self.outcomes.len() as u64 >= ENOUGH_SEEDS {
-            problems.extend(
-                Met::ALL.into_iter().filter(|met| counts.of(*met) == 0).map(|met| {
-                    format!("no fault of this kind met work in flight: {}", met.label())
-                }),
-            );
+        if self.is_whole && self.outcomes.len() as u64 >= ENOUGH_SEEDS {
+            let missing = counts.missing().into_iter();
+            problems.extend(missing.map(|what| format!("never reached: {what}")));
         }
         problems
+    }
+
+    /// The same as one JSON value, for programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "seeds": self.outcomes.len(),
+            "failed": self.failed().collect::<Vec<_>>(),
+            "counted": self.counts(),
+            "problems": self.problems(),
+            "events": self.sum(|outcome| outcome.events),
+            "compared": self.sum(|outcome| outcome.compared),
+            "effects": self.sum(|outcome| outcome.effects),
+            "virtual_ms": self.sum(|outcome| outcome.virtual_ms),
+            "hash": self.hash(),
+        })
     }
 
     /// The seeds that failed.
@@ -129,7 +220,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seeds: {}, failed: {}", self.outcomes.len(), self.failed().count())?;
-        writeln!(f, "faults that met work in flight: {}", self.counts())?;
+        writeln!(f, "counted: {}", self.counts())?;
         writeln!(
             f,
             "events: {}, states compared with a cold replay: {}, effects: {} ({} repeated)",

@@ -1,54 +1,106 @@
 //! The command: what it is asked, what it prints. Not here: what is simulated.
 
-use crate::batch::{Seeds, Summary, run_in_children};
-use crate::plan::Plan;
+use crate::batch::{Batch, Seeds, Summary};
+use crate::plan::{FORMAT, Plan};
+use crate::progress::Progress;
+use crate::report;
 use crate::run::{Outcome, run_traced};
+use crate::shrink::{Size, shrink};
+use crate::swarm::Swarm;
+use crate::workload::{Choice, Workload, all, find};
+use clap::{Args, Parser, Subcommand};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
 /// Where plans of failed seeds are kept.
 const FAILED: &str = "target/sim";
 
-/// How to ask.
-pub const USAGE: &str = "\
-duroxide-sim run --seeds N [--from S] [--jobs J] [--each]   N seeds, over the cores
-duroxide-sim run --seed S [--trace FILE]                    one seed
-duroxide-sim replay PLAN.json [--trace FILE]                a plan that was saved or edited
-duroxide-sim plan --seed S                                  what a seed stands for
-duroxide-sim help                                           this";
+/// Runs the engine under simulated faults, seed by seed.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "duroxide-sim", disable_version_flag = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub request: Request,
+}
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Request {
-    /// A range of seeds.
-    Seeds {
-        /// The first.
-        first: u64,
+    /// Run seeds, over the cores; or one.
+    Run {
+        /// Run this one, here.
+        #[arg(long, conflicts_with_all = ["seeds", "from", "jobs", "each", "until_failure", "json"])]
+        seed: Option<u64>,
         /// How many.
-        count: u64,
-        /// In so many processes.
-        jobs: u64,
-        /// Print each seed's hash.
+        #[arg(long, default_value_t = 100)]
+        seeds: u64,
+        /// The first.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// In so many processes; as many as there are cores unless said.
+        #[arg(long)]
+        jobs: Option<u64>,
+        /// Print each seed's trace hash.
+        #[arg(long)]
         each: bool,
-    },
-    /// One plan.
-    One {
-        /// Which.
-        source: Source,
-        /// Where to write the trace.
+        /// Stop at the first seed that fails.
+        #[arg(long)]
+        until_failure: bool,
+        /// Print one JSON value instead of text.
+        #[arg(long)]
+        json: bool,
+        /// Write the trace of the one seed to this file.
+        #[arg(long, requires = "seed")]
         trace: Option<PathBuf>,
+        /// What they are drawn from.
+        #[command(flatten)]
+        drawn: Drawn,
+    },
+    /// Run a plan that was saved, or edited.
+    Replay {
+        /// The plan.
+        plan: PathBuf,
+        /// Write the trace to this file.
+        #[arg(long)]
+        trace: Option<PathBuf>,
+    },
+    /// Make a plan that fails as small as it goes while it fails in the same way.
+    Shrink {
+        /// The plan.
+        plan: PathBuf,
+        /// Where to write the small one; beside the plan unless said.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Try at most so many plans.
+        #[arg(long, default_value_t = 400)]
+        runs: u64,
+    },
+    /// Run a plan, and write what happened as one page for a browser.
+    Report {
+        /// The plan.
+        plan: PathBuf,
+        /// Where to write it; beside the plan unless said.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Print the plan of a seed.
     Plan {
         /// The seed.
+        #[arg(long)]
         seed: u64,
+        /// What they are drawn from.
+        #[command(flatten)]
+        drawn: Drawn,
     },
-    /// Print how to ask.
-    Help,
-    /// A child's share of a range.
+    /// Print what can be run, and what can go wrong.
+    List,
+    /// A child's share of a range: so many seeds from the first, so far apart.
+    #[command(hide = true)]
     Share {
         /// The first.
         first: u64,
@@ -56,166 +108,163 @@ pub enum Request {
         count: u64,
         /// How far apart.
         stride: u64,
+        /// What they are drawn from.
+        #[command(flatten)]
+        drawn: Drawn,
     },
 }
 
-/// Where a plan comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Drawn from a seed.
-    Seed(u64),
-    /// Read from a file.
-    File(PathBuf),
+/// What seeds are drawn from.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Drawn {
+    /// The workload of this name; `all`: each seed draws one.
+    #[arg(long, default_value = "order")]
+    pub scenario: String,
+    /// Only faults of this kind.
+    #[arg(long)]
+    pub only: Option<String>,
+    /// A fault of this kind in every seed, even if nothing can survive it.
+    #[arg(long)]
+    pub always: Option<String>,
+}
+
+impl Drawn {
+    /// The plan of a seed, and what it runs.
+    pub fn plan(&self, seed: u64) -> Result<(Plan, Arc<dyn Workload>), CliError> {
+        let choice = match self.scenario.as_str() {
+            "all" => Choice::All,
+            name => Choice::Named(name.to_owned()),
+        };
+        let workload = choice.of(seed).ok_or_else(|| unknown("workload", &self.scenario))?;
+        Ok((Plan::draw(seed, &*workload, &self.swarm()?), workload))
+    }
+
+    fn swarm(&self) -> Result<Swarm, CliError> {
+        let named = |name: &String| {
+            let found = Swarm::kinds().any(|kind| kind == name);
+            if found { Ok(()) } else { Err(unknown("kind of fault", name)) }
+        };
+        let mut swarm = Swarm::all();
+        if let Some(kind) = &self.only {
+            named(kind)?;
+            swarm = swarm.only(kind);
+        }
+        if let Some(kind) = &self.always {
+            named(kind)?;
+            swarm = swarm.always(kind);
+        }
+        Ok(swarm)
+    }
+
+    /// As arguments of a child.
+    fn args(&self) -> Vec<String> {
+        let mut args = vec!["--scenario".to_owned(), self.scenario.clone()];
+        for (option, value) in [("--only", &self.only), ("--always", &self.always)] {
+            if let Some(value) = value {
+                args.extend([option.to_owned(), value.clone()]);
+            }
+        }
+        args
+    }
 }
 
 /// Why a command did not pass.
 #[derive(Debug, Error)]
 pub enum CliError {
-    /// The command line is wrong.
-    #[error("{0}\n{USAGE}")]
-    Usage(String),
+    /// What was asked for does not exist.
+    #[error("there is no {what} `{name}`; `duroxide-sim list` prints what there is")]
+    Unknown {
+        /// Of what.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
     /// A file or process cannot be used.
     #[error("{0}")]
     Io(#[from] io::Error),
     /// A file is not a plan.
-    #[error("{file}: {error}")]
+    #[error("{file} is not a plan: {error}")]
     NotAPlan {
         /// The file.
         file: String,
         /// Why.
         error: serde_json::Error,
     },
+    /// A plan was written by another build.
+    #[error("{file} is a plan of format {found}; this build runs format {FORMAT}")]
+    Format {
+        /// The file.
+        file: String,
+        /// Its format.
+        found: u32,
+    },
     /// What was run failed; all has been said.
     #[error("failed")]
     Failed,
 }
 
-/// What a command line asks.
-pub fn parse(args: &[String], cores: u64) -> Result<Request, CliError> {
-    let mut options = Options { rest: args, cores };
-    let command = options.word()?;
-    let request = match command.as_str() {
-        "run" => options.run()?,
-        "replay" => {
-            let file = PathBuf::from(options.word()?);
-            Request::One { source: Source::File(file), trace: options.trace()? }
-        }
-        "help" | "--help" => Request::Help,
-        "plan" => {
-            options.expect("--seed")?;
-            Request::Plan { seed: options.number()? }
-        }
-        "share" => Request::Share {
-            first: options.number()?,
-            count: options.number()?,
-            stride: options.number()?,
-        },
-        other => return Err(CliError::Usage(format!("unknown command `{other}`"))),
-    };
-    options.end()?;
-    Ok(request)
-}
-
-struct Options<'a> {
-    rest: &'a [String],
-    cores: u64,
-}
-
-impl Options<'_> {
-    fn next(&mut self) -> Option<String> {
-        let (first, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        Some(first.clone())
-    }
-
-    fn word(&mut self) -> Result<String, CliError> {
-        self.next().ok_or_else(|| CliError::Usage("something is missing".to_owned()))
-    }
-
-    fn number(&mut self) -> Result<u64, CliError> {
-        let word = self.word()?;
-        word.parse().map_err(|_| CliError::Usage(format!("`{word}` is not a number")))
-    }
-
-    fn expect(&mut self, option: &str) -> Result<(), CliError> {
-        match self.word()? {
-            found if found == option => Ok(()),
-            found => Err(CliError::Usage(format!("`{found}` instead of `{option}`"))),
-        }
-    }
-
-    fn trace(&mut self) -> Result<Option<PathBuf>, CliError> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        self.expect("--trace")?;
-        self.word().map(|file| Some(PathBuf::from(file)))
-    }
-
-    fn end(&self) -> Result<(), CliError> {
-        match self.rest.first() {
-            None => Ok(()),
-            Some(extra) => Err(CliError::Usage(format!("`{extra}` is not understood"))),
-        }
-    }
-
-    fn run(&mut self) -> Result<Request, CliError> {
-        match self.word()?.as_str() {
-            "--seed" => {
-                let source = Source::Seed(self.number()?);
-                Ok(Request::One { source, trace: self.trace()? })
-            }
-            "--seeds" => {
-                let (mut first, count, mut jobs, mut each) = (0, self.number()?, self.cores, false);
-                while let Some(option) = self.next() {
-                    match option.as_str() {
-                        "--from" => first = self.number()?,
-                        "--jobs" => jobs = self.number()?,
-                        "--each" => each = true,
-                        other => {
-                            return Err(CliError::Usage(format!("unknown option `{other}`")));
-                        }
-                    }
-                }
-                Ok(Request::Seeds { first, count, jobs, each })
-            }
-            other => Err(CliError::Usage(format!("unknown option `{other}`"))),
-        }
-    }
+fn unknown(what: &'static str, name: &str) -> CliError {
+    CliError::Unknown { what, name: name.to_owned() }
 }
 
 /// Do what is asked, and print what came of it. `stopwatch` gives the wall time since the
-/// command began: the one thing here that no seed decides.
+/// command began: the one thing here that no seed decides. `cores`: how many there are.
 pub fn execute(
     request: &Request,
     out: &mut dyn Write,
+    cores: u64,
     stopwatch: &dyn Fn() -> Duration,
 ) -> Result<(), CliError> {
     match request {
-        Request::Help => writeln!(out, "{USAGE}")?,
-        Request::Plan { seed } => writeln!(out, "{}", spell(&Plan::draw(*seed)))?,
-        Request::Share { first, count, stride } => share(*first, *count, *stride, out)?,
-        Request::One { source, trace } => {
-            let plan = load(source)?;
-            let (outcome, lines) = run_traced(&plan, trace.is_some());
-            if let Some(file) = trace {
-                std::fs::write(file, lines.join("\n"))?;
-            }
-            write!(out, "{}", tell(&outcome, &plan)?)?;
-            if outcome.failure.is_some() {
-                return Err(CliError::Failed);
-            }
+        Request::List => list(out)?,
+        Request::Plan { seed, drawn } => writeln!(out, "{}", spell(&drawn.plan(*seed)?.0)?)?,
+        Request::Share { first, count, stride, drawn } => {
+            share(*first, *count, *stride, drawn, out)?;
         }
-        Request::Seeds { first, count, jobs, each } => {
-            let program = std::env::current_exe()?;
-            let seeds = Seeds { first: *first, count: *count };
-            let summary = run_in_children(&program, seeds, *jobs)?;
-            report(&summary, *each, out)?;
-            let wall = stopwatch();
-            let speed = summary.outcomes.len() as u128 * 10_000 / wall.as_millis().max(1);
-            let (whole, tenth) = (speed / 10, speed % 10);
-            writeln!(out, "wall time: {wall:.1?}, {whole}.{tenth} seeds/s in {jobs} processes")?;
-            if summary.failed().next().is_some() || !summary.problems().is_empty() {
+        Request::Run { seed: Some(seed), trace, drawn, .. } => {
+            let (plan, workload) = drawn.plan(*seed)?;
+            one(&plan, &workload, trace.as_ref(), out)?;
+        }
+        Request::Replay { plan, trace } => {
+            let (plan, workload) = load(plan)?;
+            one(&plan, &workload, trace.as_ref(), out)?;
+        }
+        Request::Report { plan, out: to } => write_page(plan, to.as_ref(), out)?,
+        Request::Shrink { plan, out: to, runs } => make_small(plan, to.as_ref(), *runs, out)?,
+        Request::Run {
+            seed: None, seeds, from, jobs, each, until_failure, json, drawn, ..
+        } => {
+            drawn.plan(*from)?;
+            let (program, jobs) = (std::env::current_exe()?, jobs.unwrap_or(cores));
+            let batch = Batch {
+                program: &program,
+                seeds: Seeds { first: *from, count: *seeds },
+                jobs,
+                drawn: &drawn.args(),
+                until_failure: *until_failure,
+            };
+            let progress = Progress::new(*seeds)?;
+            let summary = batch.run(&mut |outcome| progress.told(outcome))?;
+            progress.end();
+            if *json {
+                let value = summary.to_json();
+                writeln!(
+                    out,
+                    "{}",
+                    serde_json::to_string_pretty(&value).map_err(io::Error::other)?
+                )?;
+            } else {
+                report(&summary, *each, drawn, out)?;
+                let wall = stopwatch();
+                let speed = summary.outcomes.len() as u128 * 10_000 / wall.as_millis().max(1);
+                let (whole, tenth) = (speed / 10, speed % 10);
+                writeln!(
+                    out,
+                    "wall time: {wall:.1?}, {whole}.{tenth} seeds/s in {jobs} processes"
+                )?;
+            }
+            let passed = summary.failed().next().is_none() && summary.problems().is_empty();
+            if !passed || !summary.is_whole {
                 return Err(CliError::Failed);
             }
         }
@@ -223,23 +272,113 @@ pub fn execute(
     Ok(())
 }
 
-fn share(first: u64, count: u64, stride: u64, out: &mut dyn Write) -> Result<(), CliError> {
+fn make_small(
+    path: &PathBuf,
+    to: Option<&PathBuf>,
+    runs: u64,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let (plan, workload) = load(path)?;
+    let size = |plan: &Plan| {
+        let Size { faults, instances, steps, nodes } = Size::of(plan);
+        format!("{faults} faults, {instances} instances with {steps} steps, {nodes} nodes")
+    };
+    writeln!(out, "before: {}", size(&plan))?;
+    let shrunk = shrink(&plan, &workload, runs, &mut |smaller, runs| {
+        // Progress is for whoever watches: that nobody does is no reason to stop.
+        let _ = writeln!(out, "  after {runs} runs: {}", size(smaller));
+    });
+    let Some(shrunk) = shrunk else {
+        writeln!(out, "{} does not fail: there is nothing to shrink", path.display())?;
+        return Err(CliError::Failed);
+    };
+    let to = to.cloned().unwrap_or_else(|| path.with_extension("small.json"));
+    std::fs::write(&to, spell(&shrunk.plan)?)?;
+    writeln!(out, "after {} runs: {}", shrunk.runs, size(&shrunk.plan))?;
+    writeln!(out, "it still fails: {}", shrunk.failure)?;
+    writeln!(out, "again: cargo xtask sim replay {}", to.display())?;
+    Ok(())
+}
+
+fn write_page(path: &PathBuf, to: Option<&PathBuf>, out: &mut dyn Write) -> Result<(), CliError> {
+    let (plan, workload) = load(path)?;
+    let (outcome, entries) = run_traced(&plan, &workload, true);
+    let again = format!("cargo xtask sim replay {}", path.display());
+    let page = report::page(&plan, &outcome, &entries, &again);
+    let to = to.cloned().unwrap_or_else(|| path.with_extension("html"));
+    std::fs::write(&to, page.map_err(io::Error::other)?)?;
+    match &outcome.failure {
+        Some(failure) => writeln!(out, "seed {} fails: {failure}", plan.seed)?,
+        None => writeln!(out, "seed {} passes", plan.seed)?,
+    }
+    writeln!(out, "what happened, as a page: {}", to.display())?;
+    Ok(())
+}
+
+fn list(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "workloads (all: each seed draws one):")?;
+    for workload in all() {
+        writeln!(out, "  {}", workload.name())?;
+    }
+    writeln!(out, "kinds of fault:")?;
+    for kind in Swarm::kinds() {
+        writeln!(out, "  {kind}")?;
+    }
+    Ok(())
+}
+
+fn one(
+    plan: &Plan,
+    workload: &Arc<dyn Workload>,
+    trace: Option<&PathBuf>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let (outcome, entries) = run_traced(plan, workload, true);
+    if let Some(file) = trace {
+        let lines: Vec<_> = entries.iter().map(ToString::to_string).collect();
+        std::fs::write(file, lines.join("\n"))?;
+    }
+    write!(out, "{}", tell(&outcome, plan)?)?;
+    if let Some(instance) = outcome.failure.as_ref().and_then(|failure| failure.instance.as_ref()) {
+        writeln!(out, "what happened to `{instance}`:\n{}", report::timeline(&entries, instance))?;
+    }
+    if outcome.failure.is_some() { Err(CliError::Failed) } else { Ok(()) }
+}
+
+fn share(
+    first: u64,
+    count: u64,
+    stride: u64,
+    drawn: &Drawn,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    // Ctrl-C is for the parent, which says what is known so far and then ends this process.
+    ctrlc::set_handler(|| ()).map_err(io::Error::other)?;
     for index in 0..count {
-        let (outcome, _) = run_traced(&Plan::draw(first + index * stride), false);
+        let (plan, workload) = drawn.plan(first + index * stride)?;
+        let (outcome, _) = run_traced(&plan, &workload, false);
         writeln!(out, "{}", serde_json::to_string(&outcome).map_err(io::Error::other)?)?;
         out.flush()?;
     }
     Ok(())
 }
 
-fn report(summary: &Summary, each: bool, out: &mut dyn Write) -> Result<(), CliError> {
+fn report(
+    summary: &Summary,
+    each: bool,
+    drawn: &Drawn,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     if each {
         for (seed, outcome) in &summary.outcomes {
             writeln!(out, "seed {seed}: {}", outcome.hash)?;
         }
     }
     for outcome in summary.failed() {
-        write!(out, "{}", tell(outcome, &Plan::draw(outcome.seed))?)?;
+        write!(out, "{}", tell(outcome, &drawn.plan(outcome.seed)?.0)?)?;
+    }
+    if !summary.is_whole {
+        writeln!(out, "stopped before its end; what is known so far:")?;
     }
     writeln!(out, "{summary}")?;
     for problem in summary.problems() {
@@ -248,24 +387,42 @@ fn report(summary: &Summary, each: bool, out: &mut dyn Write) -> Result<(), CliE
     Ok(())
 }
 
-fn load(source: &Source) -> Result<Plan, CliError> {
-    match source {
-        Source::Seed(seed) => Ok(Plan::draw(*seed)),
-        Source::File(path) => {
-            let file = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?;
-            serde_json::from_str(&text).map_err(|error| CliError::NotAPlan { file, error })
-        }
+/// A plan that was saved, and what it runs.
+pub fn load(path: &PathBuf) -> Result<(Plan, Arc<dyn Workload>), CliError> {
+    let plan = read(path)?;
+    let workload = find(&plan.workload).ok_or_else(|| unknown("workload", &plan.workload))?;
+    Ok((plan, workload))
+}
+
+/// A plan of this workload that was saved.
+pub fn load_for(path: &PathBuf, workload: &dyn Workload) -> Result<Plan, CliError> {
+    let plan = read(path)?;
+    if plan.workload == workload.name() {
+        Ok(plan)
+    } else {
+        Err(unknown("workload here", &plan.workload))
     }
 }
 
-/// What there is to say of one run; of a failed one also what it was, and how to see it again.
+fn read(path: &PathBuf) -> Result<Plan, CliError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?;
+    let plan: Plan = serde_json::from_str(&text)
+        .map_err(|error| CliError::NotAPlan { file: file.clone(), error })?;
+    if plan.format != FORMAT {
+        return Err(CliError::Format { file, found: plan.format });
+    }
+    Ok(plan)
+}
+
+/// What there is to say of one run; of a failed one also where its plan is, and how to see
+/// it again.
 pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
     let mut text = String::new();
     let seed = outcome.seed;
-    let _ = writeln!(text, "seed {seed}: trace hash {}", outcome.hash);
-    let _ = writeln!(text, "  faults that met work in flight: {}", outcome.counts);
+    let _ = writeln!(text, "seed {seed} ({}): trace hash {}", outcome.workload, outcome.hash);
+    let _ = writeln!(text, "  counted: {}", outcome.counts);
     let _ = writeln!(
         text,
         "  trace entries: {}, events: {}, compared: {}, effects: {} ({} repeated), \
@@ -280,66 +437,34 @@ pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
     );
     if let Some(failure) = &outcome.failure {
         std::fs::create_dir_all(FAILED)?;
-        let file = format!("{FAILED}/seed-{seed}.json");
-        std::fs::write(&file, spell(plan))?;
+        let file = format!("{FAILED}/{}-{seed}.json", outcome.workload);
+        std::fs::write(&file, spell(plan)?)?;
         let _ = writeln!(text, "seed {seed} FAILED: {failure}");
-        let _ = writeln!(text, "  the plan: {}", spell(plan));
-        let _ = writeln!(text, "  again: cargo xtask sim run --seed {seed}");
-        let _ = writeln!(text, "  or, edited: cargo xtask sim replay {file}");
+        let _ = writeln!(text, "  its plan, and again: cargo xtask sim replay {file}");
     }
     Ok(text)
 }
 
-fn spell(plan: &Plan) -> String {
-    let mut text = String::new();
-    let _ = writeln!(text, "{{");
-    let value = serde_json::to_value(plan).unwrap_or_default();
-    let fields = value.as_object().cloned().unwrap_or_default();
-    let last = fields.len().saturating_sub(1);
-    for (index, (name, value)) in fields.iter().enumerate() {
-        let comma = if index == last { "" } else { "," };
-        match value.as_array().filter(|_| name == "faults") {
-            None => {
-                let _ = writeln!(text, "  \"{name}\": {value}{comma}");
-            }
-            Some(faults) => {
-                let each: Vec<_> = faults.iter().map(|fault| format!("\n    {fault}")).collect();
-                let _ = writeln!(text, "  \"{name}\": [{}\n  ]{comma}", each.join(","));
-            }
-        }
-    }
-    text.push('}');
-    text
+fn spell(plan: &Plan) -> io::Result<String> {
+    serde_json::to_string_pretty(plan).map_err(io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, Source, parse, spell};
-    use crate::plan::Plan;
+    use super::*;
 
     fn ask(line: &str) -> Result<Request, String> {
-        let args: Vec<_> = line.split(' ').map(str::to_owned).collect();
-        parse(&args, 4).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn what_is_asked_is_understood() {
-        let range = |first, count, jobs, each| Ok(Request::Seeds { first, count, jobs, each });
-        assert_eq!(ask("run --seeds 500"), range(0, 500, 4, false));
-        assert_eq!(ask("run --seeds 9 --from 3 --jobs 1 --each"), range(3, 9, 1, true));
-        let one = Request::One { source: Source::Seed(7), trace: None };
-        assert_eq!(ask("run --seed 7"), Ok(one));
-        assert_eq!(ask("plan --seed 7"), Ok(Request::Plan { seed: 7 }));
+        let words = std::iter::once("duroxide-sim").chain(line.split(' '));
+        Cli::try_parse_from(words).map(|cli| cli.request).map_err(|error| error.to_string())
     }
 
     #[test]
     fn what_is_not_understood_is_named() {
         for (line, named) in [
-            ("fly", "`fly`"),
-            ("run --seeds many", "`many`"),
-            ("run --seeds 3 --fast", "`--fast`"),
-            ("run --seed 3 4", "`4`"),
-            ("run", "missing"),
+            ("fly", "'fly'"),
+            ("run --seeds many", "'many'"),
+            ("run --seeds 3 --fast", "'--fast'"),
+            ("run --seed 3 4", "'4'"),
         ] {
             let error = ask(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");
@@ -347,10 +472,21 @@ mod tests {
     }
 
     #[test]
+    fn a_workload_or_fault_that_does_not_exist_is_named() {
+        for line in ["plan --seed 1 --scenario nothing", "plan --seed 1 --only nothing"] {
+            let request = ask(line).unwrap();
+            let error = execute(&request, &mut Vec::new(), 1, &|| Duration::ZERO).unwrap_err();
+            assert!(error.to_string().contains("`nothing`"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_plan_spelled_out_can_be_read_back() {
+        let drawn = Drawn { scenario: "all".to_owned(), only: None, always: None };
         for seed in 0..20 {
-            let plan = Plan::draw(seed);
-            assert_eq!(serde_json::from_str::<Plan>(&spell(&plan)).unwrap(), plan);
+            let (plan, _) = drawn.plan(seed).unwrap();
+            let text = spell(&plan).unwrap();
+            assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
         }
     }
 }

@@ -1,67 +1,299 @@
-//! The clients: each starts an order, approves it some time later, and waits for its end,
-//! through the production client. Not here: whether the end is right (`oracle`).
+//! The clients: each starts instances, signals, cancels and manages them, and waits for
+//! their end, through the production client. Not here: whether the end is right (`oracle`).
 
-use crate::dice::Dice;
-use crate::plan::Plan;
-use crate::workload::{APPROVAL, ORDER, approval_of};
+use crate::host::{Death, Host};
+use crate::plan::{Action, InstancePlan};
+use crate::stage::Order;
+use crate::sync::lock;
 use crate::wrong::{Verdict, Wrong};
-use duroxide_core::Payload;
+use duroxide_core::{EventKind, InstanceId, Payload};
 use duroxide_provider::env::Env;
-use duroxide_runtime::{Client, ClientError};
+use duroxide_provider::{InstanceInfo, InstanceState, ListFilter, PruneRule, Selection};
+use duroxide_runtime::{Client, ClientError, StartRequest};
 use futures_util::future::join_all;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// A client's wait gives up after so long; the driver's bound is well below.
-const PATIENCE: Duration = Duration::from_hours(24);
+const PATIENCE: Duration = Duration::from_hours(24 * 365 * 10);
+/// How long a client waits before it asks again what it got no answer to.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long a node is down while it gets another build, and the next one waits.
+const DEPLOYMENT: Duration = Duration::from_secs(2);
+/// How many ids a client asks for at once.
+const PAGE: usize = 7;
 
-/// An instance, and how often its approval was sent: a client that got no answer for too
-/// long cannot know, and sends another.
+/// What a client did to an instance, and saw of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
-    pub(crate) id: String,
-    pub(crate) approvals: u64,
+pub(crate) struct Seen {
+    pub(crate) plan: InstancePlan,
+    /// How it ended, as its client was told.
+    pub(crate) end: InstanceState,
+    /// How often each mail (by its place among the steps) was sent: a client that got no
+    /// answer for too long cannot know, and sends another.
+    pub(crate) sent: BTreeMap<usize, u64>,
 }
 
-/// Every order from its start to its end.
-pub(crate) async fn place_orders(env: &Env, client: &Client, plan: &Plan) -> Verdict<Vec<Order>> {
-    let orders = (1..=plan.instances).map(|number| {
-        let dice = Dice::new(plan.seed, &format!("order {number}"));
-        see_through(env, client, format!("order-{number}"), dice)
-    });
-    join_all(orders).await.into_iter().collect()
+/// What all clients have seen so far.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    seen: Mutex<Vec<Seen>>,
+    news: Notify,
 }
 
-async fn see_through(env: &Env, client: &Client, id: String, mut dice: Dice) -> Verdict<Order> {
-    env.sleep(Duration::from_millis(dice.within(0..=4_000))).await;
-    let input = json(&id)?;
-    until_known(env, || client.start(id.as_str(), ORDER, input.clone())).await?;
-    let delay = dice.pick(&[0, 20, 700, 5_000, 60_000, 1_200_000]);
-    env.sleep(Duration::from_millis(delay)).await;
-    let data = json(&approval_of(&id))?;
-    let (approvals, ()) =
-        until_known(env, || client.raise_event(id.as_str(), APPROVAL, data.clone())).await?;
-    until_known(env, || client.wait(id.as_str(), PATIENCE)).await?;
-    Ok(Order { id, approvals })
-}
-
-/// Ask again while the store cannot be reached. Gives how often it was asked.
-async fn until_known<T, F>(env: &Env, ask: impl Fn() -> F) -> Verdict<(u64, T)>
-where
-    F: Future<Output = Result<T, ClientError>>,
-{
-    for tries in 1.. {
-        match ask().await {
-            Ok(answer) => return Ok((tries, answer)),
-            Err(ClientError::Store { error }) if error.is_transient() => {
-                env.sleep(Duration::from_secs(1)).await;
+impl Desk {
+    /// Everything, once so many instances have been seen through.
+    pub(crate) async fn all(&self, count: usize) -> Vec<Seen> {
+        loop {
+            {
+                let seen = lock(&self.seen);
+                if seen.len() >= count {
+                    return seen.clone();
+                }
             }
-            Err(error) => return Err(error.into()),
+            self.news.notified().await;
         }
     }
-    Err(Wrong::that("a client asked for ever"))
 }
 
-fn json(text: &str) -> Verdict<Payload> {
-    Ok(serde_json::to_string(text).map(Payload::json)?)
+/// One host's clients: every instance from its start to its end.
+pub(crate) async fn see_through(
+    host: Arc<Host>,
+    env: Env,
+    client: Client,
+    instances: Vec<InstancePlan>,
+    desk: Arc<Desk>,
+) -> Verdict {
+    let all = instances.into_iter().map(|plan| {
+        let id = plan.id.clone();
+        let visit = Visit { host: &host, env: &env, client: &client, desk: &desk };
+        async move { visit.see(plan).await.map_err(|wrong| wrong.with(id)) }
+    });
+    join_all(all).await.into_iter().collect()
+}
+
+struct Visit<'a> {
+    host: &'a Host,
+    env: &'a Env,
+    client: &'a Client,
+    desk: &'a Desk,
+}
+
+impl Visit<'_> {
+    async fn see(&self, plan: InstancePlan) -> Verdict {
+        self.env.sleep(Duration::from_millis(plan.starts_ms)).await;
+        self.start(&plan).await?;
+        let mut sent = BTreeMap::new();
+        for (place, step) in plan.steps.iter().enumerate() {
+            self.env.sleep(Duration::from_millis(step.after_ms)).await;
+            let tries = self.act(&plan, &plan.id, &step.action).await?;
+            sent.insert(place, tries);
+        }
+        let id = plan.id.as_str();
+        let (_, info) = self.until_known(|| self.client.wait(id, PATIENCE)).await?;
+        lock(&self.desk.seen).push(Seen { end: info.state, plan, sent });
+        self.desk.news.notify_waiters();
+        Ok(())
+    }
+
+    async fn start(&self, plan: &InstancePlan) -> Verdict<u64> {
+        let orchestration = plan.orchestration.as_str();
+        let mut request = StartRequest::new(plan.id.as_str(), orchestration, json(&plan.input));
+        if let Some(version) = &plan.version {
+            request = request.version(version);
+        }
+        Ok(self.until_known(|| self.client.start_with(request.clone())).await?.0)
+    }
+
+    /// Do it to this instance, the plan's or another; gives how often it had to be asked for.
+    async fn act(&self, plan: &InstancePlan, id: &str, action: &Action) -> Verdict<u64> {
+        let (client, may_miss) = (self.client, id != plan.id);
+        match action {
+            Action::Raise { name, data } => {
+                self.told(may_miss, || client.raise_event(id, name, json(data))).await
+            }
+            Action::Enqueue { queue, data } => {
+                self.told(may_miss, || client.enqueue_event(id, queue, json(data))).await
+            }
+            Action::Cancel { reason } => self.told(may_miss, || client.cancel(id, reason)).await,
+            Action::Terminate { reason } => {
+                self.told(may_miss, || client.terminate(id, reason)).await
+            }
+            Action::AwaitStatus { status } => self.await_status(id, status).await,
+            Action::StartAgain => self.start(plan).await,
+            Action::Look => self.look(id, may_miss).await,
+            Action::Prune { keep_last } => {
+                let rule = PruneRule { keep_last: Some(*keep_last), ..PruneRule::default() };
+                self.told(false, || client.prune(these([id]), rule)).await
+            }
+            Action::Delete { force } => self.delete(id, *force).await,
+            Action::DeleteEnded { ids } => {
+                let ids = || these(ids.iter().map(String::as_str));
+                self.told(false, || client.delete_many(ids())).await
+            }
+            Action::IsGone => self.is_gone(id).await,
+            Action::Start { id, orchestration, input } => {
+                let start = || client.start(id.as_str(), orchestration.as_str(), json(input));
+                self.told(false, start).await
+            }
+            Action::Other { id, action } => Box::pin(self.act(plan, id, action)).await,
+            Action::Deploy { build } => self.deploy(*build).await,
+        }
+    }
+
+    /// Ask for it until it is known to be done; there may be no such instance to do it to.
+    async fn told<T, F>(&self, may_miss: bool, ask: impl Fn() -> F) -> Verdict<u64>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let ask = || async {
+            match ask().await {
+                Err(ClientError::NotFound { .. }) if may_miss => Ok(()),
+                answer => answer.map(drop),
+            }
+        };
+        Ok(self.until_known(ask).await?.0)
+    }
+
+    /// Delete it. Without force one that runs is left alone.
+    async fn delete(&self, id: &str, force: bool) -> Verdict<u64> {
+        let delete = || async {
+            match self.client.delete(id, force).await {
+                Err(ClientError::Invalid { .. }) if !force => Ok(false),
+                // An earlier try did it.
+                Err(ClientError::NotFound { .. }) => Ok(true),
+                answer => answer.map(|_| true),
+            }
+        };
+        let (tries, deleted) = self.until_known(delete).await?;
+        if deleted {
+            self.is_gone(id).await?;
+        }
+        Ok(tries)
+    }
+
+    async fn is_gone(&self, id: &str) -> Verdict<u64> {
+        let (tries, found) = self.until_known(|| self.client.status(id)).await?;
+        match found {
+            None => Ok(tries),
+            Some(found) => Err(Wrong::of("deleted", format!("`{id}` is there again: {found:?}"))),
+        }
+    }
+
+    /// Every node in turn goes down, and comes back with this build.
+    async fn deploy(&self, build: u32) -> Verdict<u64> {
+        let stage = self.host.stage();
+        for node in &stage.plan.nodes {
+            stage.order(Order::Deploy { host: node.name.clone(), build });
+            if let Some(host) = stage.host(&node.name) {
+                let down_ms = DEPLOYMENT.as_millis() as u64;
+                host.die(&Death { name: "deploy", down_ms, ..Death::default() });
+            }
+            self.env.sleep(DEPLOYMENT).await;
+        }
+        Ok(1)
+    }
+
+    /// Wait until a custom status was set, or for the end. What was set may be something
+    /// else by the time that the client hears of it, but history remembers.
+    async fn await_status(&self, id: &str, status: &str) -> Verdict<u64> {
+        loop {
+            let info = self.status(id).await?;
+            if info.state.is_terminal()
+                || info.custom_status.as_deref() == Some(status)
+                || self.had_status(id, status).await?
+            {
+                return Ok(1);
+            }
+            let version = info.custom_status_version;
+            self.until_known(|| self.client.wait_for_status_change(id, version, PATIENCE)).await?;
+        }
+    }
+
+    async fn had_status(&self, id: &str, status: &str) -> Verdict<bool> {
+        let (_, executions) = self.until_known(|| self.client.executions(id)).await?;
+        for execution in executions.iter().rev() {
+            let number = execution.execution;
+            let (_, history) = self.until_known(|| self.client.history(id, number)).await?;
+            if history.iter().any(|event| matches!(&event.kind, EventKind::CustomStatusUpdated { status: Some(set) } if set == status)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn status(&self, id: &str) -> Verdict<InstanceInfo> {
+        let (_, info) = self.until_known(|| self.client.status(id)).await?;
+        info.ok_or_else(|| Wrong::of("lost instance", "it was started, and does not exist"))
+    }
+
+    /// Read what there is to read of an instance, and see that it fits together.
+    async fn look(&self, id: &str, may_miss: bool) -> Verdict<u64> {
+        let client = self.client;
+        let (tries, info) = self.until_known(|| client.status(id)).await?;
+        let (_, executions) = self.until_known(|| client.executions(id)).await?;
+        let (_, tree) = self.until_known(|| client.tree(id)).await?;
+        self.until_known(|| client.stats(id)).await?;
+        self.until_known(|| client.kv_all(id)).await?;
+        self.until_known(|| client.metrics()).await?;
+        let listed = self.is_listed(id).await?;
+        if may_miss {
+            return Ok(tries);
+        }
+        let told = |what: &str| Wrong::of("reads", format!("{what}, though it exists"));
+        let info = info.ok_or_else(|| told("it has no status"))?;
+        self.until_known(|| client.history(id, info.execution)).await?;
+        if executions.last().is_none_or(|last| last.execution < info.execution) {
+            return Err(told("its executions end too early"));
+        }
+        if !tree.is_some_and(|tree| tree.ids.contains(&InstanceId::from(id))) {
+            return Err(told("it is in no tree"));
+        }
+        if listed { Ok(tries) } else { Err(told("it is not listed")) }
+    }
+
+    async fn is_listed(&self, id: &str) -> Verdict<bool> {
+        let mut after = None;
+        loop {
+            let list = || self.client.list(ListFilter::default(), after.clone(), PAGE);
+            let (_, page) = self.until_known(list).await?;
+            if page.ids.iter().any(|listed| listed.as_str() == id) {
+                return Ok(true);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(false),
+            }
+        }
+    }
+
+    /// Ask again while the store cannot be reached. Gives how often it was asked.
+    async fn until_known<T, F>(&self, ask: impl Fn() -> F) -> Verdict<(u64, T)>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match ask().await {
+                Ok(answer) => return Ok((tries, answer)),
+                Err(ClientError::Store { error }) if error.is_transient() => {
+                    self.env.sleep(AGAIN).await;
+                }
+                Err(error) => return Err(Wrong::of("client", error.to_string())),
+            }
+        }
+    }
+}
+
+fn these<'a>(ids: impl IntoIterator<Item = &'a str>) -> Selection {
+    Selection { ids: Some(ids.into_iter().map(InstanceId::from).collect()), ..Selection::default() }
+}
+
+fn json(value: &Value) -> Payload {
+    Payload::json(value.to_string())
 }

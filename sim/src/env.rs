@@ -1,28 +1,24 @@
 //! The simulated [`Env`] of one life of a host. Not here: the network (`network`).
 
 use crate::dice::Dice;
-use crate::fault::Boundary;
 use crate::host::Host;
 use crate::network::HostNetwork;
+use crate::point::Boundary;
 use crate::sync::{Yield, lock};
 use crate::wrong::Wrong;
 use duroxide_provider::env::{BoxFuture, Clock, Entropy, Env, Spawner, Task};
 use futures_util::FutureExt;
 use std::any::Any;
-use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What the wall clocks show when a world begins, in ms since the Unix epoch.
-const WORLD_BEGINS_MS: u64 = 1_750_000_000_000;
-
-/// The environment of one life of a host; its wall clock is off by so much.
-pub(crate) fn env(host: &Arc<Host>, skew_ms: i64) -> Env {
+/// The environment of one life of a host.
+pub(crate) fn env(host: &Arc<Host>) -> Env {
     let seed = host.stage().plan.seed;
     let stream = |what: &str| Dice::new(seed, &format!("{what} of {host:?}"));
     Env {
-        clock: Arc::new(HostClock { host: Arc::clone(host), skew_ms }),
+        clock: Arc::new(HostClock(Arc::clone(host))),
         entropy: Arc::new(HostEntropy(Mutex::new(stream("entropy")))),
         network: Arc::new(HostNetwork::new(Arc::clone(host))),
         spawner: Arc::new(HostSpawner {
@@ -32,35 +28,25 @@ pub(crate) fn env(host: &Arc<Host>, skew_ms: i64) -> Env {
     }
 }
 
-struct HostClock {
-    host: Arc<Host>,
-    skew_ms: i64,
-}
+struct HostClock(Arc<Host>);
 
 impl Clock for HostClock {
     fn wall_ms(&self) -> u64 {
-        let since = self.host.stage().timeline.now().as_millis() as u64;
-        let wall = (WORLD_BEGINS_MS + since).saturating_add_signed(self.skew_ms);
-        self.host.stage().record(self.host.name(), "wall clock", &wall.to_le_bytes());
-        wall
+        self.0.time.wall_ms(self.0.stage().timeline.now())
     }
 
     fn monotonic(&self) -> Duration {
-        let now = self.host.stage().timeline.now();
-        self.host.stage().record(self.host.name(), "clock", &[]);
-        now
+        self.0.time.monotonic(self.0.stage().timeline.now())
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let host = Arc::clone(&self.host);
+        let host = Arc::clone(&self.0);
         host.stage().record(host.name(), "sleep", &(duration.as_micros() as u64).to_le_bytes());
-        let sleep = host.stage().timeline.sleep(duration);
+        let sleep = host.stage().timeline.sleep(host.time.really(duration));
         Box::pin(async move {
             host.strike(Boundary::Slept);
             sleep.await;
-            if !host.is_alive() {
-                pending::<()>().await;
-            }
+            host.gate().await;
         })
     }
 }
@@ -89,9 +75,10 @@ impl Spawner for HostSpawner {
         let delay = lock(&self.delays).within(0..=2);
         let handle = tokio::spawn(async move {
             Yield(delay).await;
+            host.gate().await;
             if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
                 let reason = format!("task `{name}` of {host:?} panicked: {}", text_of(&*panic));
-                host.stage().fail(&Wrong::that(reason));
+                host.stage().fail(&Wrong::of("panic", reason));
             }
         });
         Task::new(move || handle.abort())

@@ -10,22 +10,31 @@
 //! activities. No dispatch, lease or replay is done here; the observers only compare.
 //!
 //! Where to read next: `run` puts a world together, `world` drives it, `tap` is where
-//! faults meet calls, `ledger` and `oracle` say what must hold.
+//! faults meet calls, `oracle` says what must hold.
 
 mod batch;
 pub mod cli;
 mod clients;
-mod cold;
+mod clock;
+mod counts;
 mod dice;
 mod env;
 mod fault;
 mod host;
-mod ledger;
 mod network;
+mod node;
 mod oracle;
+mod outside;
 mod plan;
+mod point;
+mod progress;
+mod report;
 mod run;
+mod shrink;
+mod simulation;
 mod stage;
+mod store;
+mod swarm;
 mod sync;
 mod tap;
 mod timeline;
@@ -34,7 +43,19 @@ mod workload;
 mod world;
 mod wrong;
 
-pub use batch::{Seeds, Summary, run_in_children};
-pub use fault::{Boundary, Counts, Fault, Met, Op};
-pub use plan::{CLIENT, NODES, Plan, Planned, STORE};
+pub use batch::{Batch, Seeds, Summary};
+pub use counts::{Counts, sometimes};
+pub use dice::Dice;
+pub use fault::*;
+pub use plan::{
+    Action, ClockPlan, FORMAT, HostPlan, InstancePlan, OUTSIDE, Plan, Planned, STORE, StepPlan,
+    StoreKind, StorePlan, Sync,
+};
+pub use point::{Boundary, DiskCall, Op};
 pub use run::{Outcome, run, run_traced};
+pub use shrink::{Shrunk, Size, shrink};
+pub use simulation::{Simulation, simulate};
+pub use swarm::Swarm;
+pub use trace::Entry;
+pub use workload::{Choice, Finished, Orders, Scenarios, Workload, all, find};
+pub use wrong::Wrong;

@@ -1,9 +1,11 @@
 //! The network of one life of a host, over turmoil's TCP. Not here: partitions and
 //! delays, which the driver asks of turmoil.
 
-use crate::fault::Boundary;
-use crate::host::Host;
+use crate::host::{Connected, Host};
+use crate::point::Boundary;
+use crate::timeline::Sleep;
 use duroxide_provider::env::{BoxFuture, Listener, Network, Stream};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ impl Network for HostNetwork {
             host.stage().record(host.name(), "connect", address.as_bytes());
             let inner = TcpStream::connect(address).await?;
             host.stage().stir();
-            Ok(Box::new(HostStream { inner, host }) as Box<dyn Stream>)
+            Ok(Box::new(HostStream::new(inner, host)) as Box<dyn Stream>)
         })
     }
 
@@ -57,7 +59,8 @@ impl Listener for HostListener {
             let (inner, _) = self.inner.accept().await?;
             self.host.stage().stir();
             let host = Arc::clone(&self.host);
-            Ok(Box::new(HostStream { inner, host }) as Box<dyn Stream>)
+            host.gate().await;
+            Ok(Box::new(HostStream::new(inner, host)) as Box<dyn Stream>)
         })
     }
 
@@ -67,10 +70,44 @@ impl Listener for HostListener {
 }
 
 /// A connection. The kernel closes it when its process dies; what a dead process still
-/// tries to write in its destructors goes nowhere.
+/// tries to write in its destructors goes nowhere, and a stopped one neither reads nor
+/// writes.
 struct HostStream {
     inner: TcpStream,
     host: Arc<Host>,
+    connected: Connected,
+    thaw: Option<Sleep>,
+}
+
+impl HostStream {
+    fn new(inner: TcpStream, host: Arc<Host>) -> Self {
+        Self { inner, connected: host.connected(), host, thaw: None }
+    }
+
+    /// Whether the process may touch the connection now, and whether it is whole.
+    fn poll_usable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.host.is_alive() {
+            return Poll::Pending;
+        }
+        let timeline = &self.host.stage().timeline;
+        let thaws = self.host.thaws_at();
+        if timeline.now() < thaws {
+            let thaw = self.thaw.get_or_insert_with(|| timeline.sleep_until(thaws));
+            ready!(Pin::new(thaw).poll(cx));
+        }
+        self.thaw = None;
+        if self.host.is_broken(&self.connected) {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionReset)));
+        }
+        self.connected.waker.register(cx.waker());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for HostStream {
+    fn drop(&mut self) {
+        self.host.disconnected(&self.connected);
+    }
 }
 
 impl AsyncRead for HostStream {
@@ -79,9 +116,7 @@ impl AsyncRead for HostStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.host.is_alive() {
-            return Poll::Pending;
-        }
+        ready!(self.poll_usable(cx))?;
         ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
         self.host.stage().stir();
         Poll::Ready(Ok(()))
@@ -94,9 +129,7 @@ impl AsyncWrite for HostStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.host.is_alive() {
-            return Poll::Pending;
-        }
+        ready!(self.poll_usable(cx))?;
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
         self.host.strike(Boundary::Wrote);
         Poll::Ready(Ok(written))

@@ -1,37 +1,210 @@
-//! A plan: a seed, spelled out. Which faults strike whom at which point, and how the
-//! world is set up, drawn before anything runs; so a plan can be printed, edited and
-//! run again. Not here: how a plan is carried out.
+//! A plan: a seed, spelled out. Who there is, what clients do, and which faults strike whom
+//! at which point, drawn before anything runs; so a plan can be printed, edited, shrunk and
+//! run again. Not here: how it is drawn (`Plan::draw` asks the workload and the swarm) in
+//! detail, or how it is carried out.
 
 use crate::dice::Dice;
-use crate::fault::{Boundary, Fault, Op};
+use crate::fault::Fault;
+use crate::point::Boundary;
+use crate::swarm::{Shape, Swarm};
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// The hosts that run orchestrations and activities.
-pub const NODES: [&str; 3] = ["node-1", "node-2", "node-3"];
+/// The format of plans that this build writes and reads.
+pub const FORMAT: u32 = 2;
 /// The host of the store.
 pub const STORE: &str = "store";
-/// The host whose clients start, signal and wait.
-pub const CLIENT: &str = "client";
+/// The host that stands for the outside world.
+pub const OUTSIDE: &str = "outside";
 
 /// Everything that one run is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// The format of this plan.
+    pub format: u32,
     /// What the draws of the run itself (yields, latencies, ids) derive from.
     pub seed: u64,
-    /// How many instances the clients start.
-    pub instances: u32,
+    /// What runs: the name of a workload.
+    pub workload: String,
+    /// The store.
+    pub store: StorePlan,
+    /// The hosts that run orchestrations and activities.
+    pub nodes: Vec<HostPlan>,
+    /// How many hosts have clients.
+    pub clients: u32,
     /// The longest that a message travels, in ms.
     pub latency_ms: u64,
-    /// The longest that the store takes to make a batch durable, in ms.
-    pub sync_ms: u64,
-    /// How far each node's wall clock is off, in ms.
-    pub skew_ms: [i64; NODES.len()],
+    /// When everything is mended, in ms: what has not struck by then does not.
+    pub chaos_ms: u64,
+    /// What the clients do.
+    pub instances: Vec<InstancePlan>,
     /// What goes wrong.
     pub faults: Vec<Planned>,
-    /// Change a byte in the result of this effect (`instance/step`): shows that the trace
+    /// Change a byte in the result of the activities of this name: shows that the trace
     /// covers results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flip: Option<String>,
+}
+
+/// The store of a world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorePlan {
+    /// Which.
+    pub kind: StoreKind,
+    /// What its acknowledged commits survive.
+    pub sync: Sync,
+    /// The longest that it takes to make a batch durable, in ms.
+    pub sync_ms: u64,
+    /// Its clock.
+    pub clock: ClockPlan,
+}
+
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// The production provider on real SQLite, on the crash disk.
+    Sqlite,
+    /// A modelled PostgreSQL.
+    Postgres,
+}
+
+/// What an acknowledged commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sync {
+    /// A power cut.
+    Full,
+    /// The death of the process.
+    Process,
+}
+
+/// A clock that is not right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClockPlan {
+    /// How far the wall clock is off, in ms.
+    pub skew_ms: i64,
+    /// How much too fast it runs, in parts per million.
+    pub drift_ppm: i64,
+}
+
+/// A host that runs orchestrations and activities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPlan {
+    /// Its name.
+    pub name: String,
+    /// The build of the workload's code that it starts with.
+    pub build: u32,
+    /// Its clock.
+    pub clock: ClockPlan,
+}
+
+/// An instance that a client sees through, from its start to its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstancePlan {
+    /// Its id.
+    pub id: String,
+    /// The orchestration.
+    pub orchestration: String,
+    /// Its version, if not the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its input.
+    pub input: Value,
+    /// When it is started, in ms.
+    pub starts_ms: u64,
+    /// What the client does then, in this order.
+    pub steps: Vec<StepPlan>,
+    /// What of the workload this is, for its own checks.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub part: String,
+}
+
+/// What a client does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepPlan {
+    /// So much later than the step before, in ms.
+    pub after_ms: u64,
+    /// This.
+    pub action: Action,
+}
+
+/// One thing that a client does to its instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Raises an event.
+    Raise {
+        /// Its name.
+        name: String,
+        /// Its data.
+        data: Value,
+    },
+    /// Puts a message into a queue.
+    Enqueue {
+        /// The queue.
+        queue: String,
+        /// The message.
+        data: Value,
+    },
+    /// Cancels.
+    Cancel {
+        /// For this reason.
+        reason: String,
+    },
+    /// Stops it without its code being asked.
+    Terminate {
+        /// For this reason.
+        reason: String,
+    },
+    /// Waits until the custom status is this, or was, or the instance has ended.
+    AwaitStatus {
+        /// The status.
+        status: String,
+    },
+    /// Starts it once more, with the same id.
+    StartAgain,
+    /// Looks at whatever there is to read of it.
+    Look,
+    /// Deletes its old executions, but for the newest so many.
+    Prune {
+        /// How many.
+        keep_last: u64,
+    },
+    /// Deletes it, with everything below it.
+    Delete {
+        /// Even if it runs.
+        force: bool,
+    },
+    /// Deletes those of these instances that have ended.
+    DeleteEnded {
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// Sees that it does not exist.
+    IsGone,
+    /// Starts another instance, which nobody waits for.
+    Start {
+        /// Its id.
+        id: String,
+        /// The orchestration.
+        orchestration: String,
+        /// Its input.
+        input: Value,
+    },
+    /// Does this to another instance, which need not exist.
+    Other {
+        /// Its id.
+        id: String,
+        /// What.
+        action: Box<Action>,
+    },
+    /// What an operator does: every node in turn stops, and starts again with this build.
+    Deploy {
+        /// The build.
+        build: u32,
+    },
 }
 
 /// One fault, and when it strikes.
@@ -48,44 +221,39 @@ pub struct Planned {
 }
 
 impl Plan {
-    /// The plan of a seed.
-    pub fn draw(seed: u64) -> Self {
+    /// The plan of a seed: what this workload does in a world with a swarm of faults.
+    pub fn draw(seed: u64, workload: &dyn Workload, swarm: &Swarm) -> Self {
         let dice = &mut Dice::new(seed, "plan");
-        let mut faults = Vec::new();
-        // Each seed has its own mix: some kinds are left out altogether, so that the
-        // others meet a system that is not busy recovering from everything at once.
-        for (draw, most) in [
-            (kill as fn(&mut Dice) -> (Boundary, Fault), 4),
-            (host_loss, 2),
-            (partition, 2),
-            (hold, 3),
-            (broken_recovery, 3),
-            (lost_answer, 5),
-            (duplicate, 5),
-        ] {
-            if dice.percent(75) {
-                for _ in 0..dice.within(1..=most) {
-                    let (boundary, fault) = draw(dice);
-                    let nth = dice.within(1..=usual_count(boundary));
-                    let host = victim(dice, boundary, fault);
-                    faults.push(Planned { host: host.to_owned(), boundary, nth, fault });
-                }
-            }
-        }
-        if dice.percent(40) {
-            faults.extend(late_holder(dice));
-        }
-        Self {
+        let kind = if dice.percent(60) { StoreKind::Sqlite } else { StoreKind::Postgres };
+        let sync = if dice.percent(75) { Sync::Full } else { Sync::Process };
+        let builds = workload.builds().max(1);
+        let nodes = (1..=dice.pick(&[1, 2, 3, 3, 3, 4]))
+            .map(|number| HostPlan {
+                name: format!("node-{number}"),
+                build: dice.within(0..=u64::from(builds) - 1) as u32,
+                clock: draw_clock(dice),
+            })
+            .collect();
+        let mut plan = Self {
+            format: FORMAT,
             seed,
-            instances: 20,
+            workload: workload.name().to_owned(),
+            store: StorePlan {
+                kind,
+                sync,
+                sync_ms: dice.pick(&[0, 1, 4]),
+                clock: draw_clock(dice),
+            },
+            nodes,
+            clients: dice.within(1..=2) as u32,
             latency_ms: dice.pick(&[1, 2, 5]),
-            sync_ms: dice.pick(&[0, 1, 4]),
-            skew_ms: NODES.map(|_| {
-                if dice.percent(50) { dice.within(0..=7_200_000) as i64 - 3_600_000 } else { 0 }
-            }),
-            faults,
+            chaos_ms: dice.pick(&[60_000, 600_000, 600_000]),
+            instances: workload.instances(&mut Dice::new(seed, "workload")),
+            faults: Vec::new(),
             flip: None,
-        }
+        };
+        plan.faults = swarm.draw(&mut Dice::new(seed, "faults"), &plan.shape(workload));
+        plan
     }
 
     /// The same world in which nothing goes wrong.
@@ -94,170 +262,36 @@ impl Plan {
         self.faults.clear();
         self
     }
-}
 
-/// Only clients submit; only nodes do the rest, take over, and die. The way to the store
-/// is the same for both.
-fn victim(dice: &mut Dice, boundary: Boundary, fault: Fault) -> &'static str {
-    match (boundary, fault) {
-        (Boundary::Durable(Op::Submit), _) => CLIENT,
-        (Boundary::Wrote, Fault::Partition { .. } | Fault::Hold { .. }) if dice.percent(30) => {
-            CLIENT
-        }
-        (
-            Boundary::Calling(_)
-            | Boundary::Answered(_)
-            | Boundary::Durable(_)
-            | Boundary::TookOver
-            | Boundary::Wrote
-            | Boundary::Slept
-            | Boundary::Effect,
-            _,
-        ) => dice.pick(&NODES),
+    /// The names of the hosts that have clients.
+    pub fn client_names(&self) -> impl Iterator<Item = String> + use<> {
+        (1..=self.clients.max(1)).map(|number| format!("client-{number}"))
     }
-}
 
-/// About how often a node comes to a point in a calm run: what is drawn beyond never strikes.
-fn usual_count(boundary: Boundary) -> u64 {
-    match boundary {
-        Boundary::Calling(op) | Boundary::Answered(op) | Boundary::Durable(op) => match op {
-            Op::CommitTurn => 40,
-            Op::LeaseOrchestrations | Op::LeaseActivities | Op::Release => 12,
-            Op::Submit => 20,
-            Op::ReadHistory | Op::CompleteActivity => 4,
-            Op::ReadMail | Op::Renew => 2,
-            Op::WaitForWork | Op::Instance | Op::Watch | Op::Other => 10,
-        },
-        Boundary::TookOver => 2,
-        Boundary::Wrote | Boundary::Slept => 120,
-        Boundary::Effect => 30,
+    /// Whether the store can come back from all this: a disk that lies or forgets cannot
+    /// be survived, only noticed.
+    pub fn is_survivable(&self) -> bool {
+        !self.faults.iter().any(|planned| {
+            matches!(planned.fault, Fault::LyingSync(_) | Fault::BitRot(_))
+                || (self.store.sync == Sync::Process && matches!(planned.fault, Fault::PowerCut(_)))
+        })
     }
-}
 
-/// Where a process is killed: each kind of point about as often as it matters.
-fn deadly_point(dice: &mut Dice) -> Boundary {
-    dice.pick(&[
-        Boundary::Calling(Op::CommitTurn),
-        Boundary::Answered(Op::CommitTurn),
-        Boundary::Durable(Op::CommitTurn),
-        Boundary::Durable(Op::CommitTurn),
-        Boundary::Answered(Op::LeaseOrchestrations),
-        Boundary::Durable(Op::LeaseOrchestrations),
-        Boundary::Answered(Op::LeaseActivities),
-        Boundary::Durable(Op::CompleteActivity),
-        Boundary::Answered(Op::ReadHistory),
-        Boundary::Wrote,
-        Boundary::Slept,
-        Boundary::Effect,
-        Boundary::Effect,
-    ])
-}
-
-fn down_ms(dice: &mut Dice) -> u64 {
-    dice.pick(&[1, 200, 5_000, 45_000, 300_000])
-}
-
-fn outage_ms(dice: &mut Dice) -> u64 {
-    dice.pick(&[50, 2_000, 20_000, 90_000])
-}
-
-fn kill(dice: &mut Dice) -> (Boundary, Fault) {
-    (deadly_point(dice), Fault::Kill { down_ms: down_ms(dice) })
-}
-
-fn host_loss(dice: &mut Dice) -> (Boundary, Fault) {
-    (deadly_point(dice), Fault::HostLoss { down_ms: down_ms(dice) })
-}
-
-fn partition(dice: &mut Dice) -> (Boundary, Fault) {
-    let boundary = dice.pick(&[
-        Boundary::Wrote,
-        Boundary::Durable(Op::CommitTurn),
-        Boundary::Durable(Op::Submit),
-        Boundary::Answered(Op::LeaseOrchestrations),
-    ]);
-    (boundary, Fault::Partition { for_ms: outage_ms(dice) })
-}
-
-fn hold(dice: &mut Dice) -> (Boundary, Fault) {
-    let boundary = dice.pick(&[
-        Boundary::Wrote,
-        Boundary::Calling(Op::CommitTurn),
-        Boundary::Calling(Op::CommitTurn),
-        Boundary::Durable(Op::CommitTurn),
-    ]);
-    // Some end after a lease has run out: what was held up then comes from a node that
-    // has lost what it held.
-    let for_ms = dice.pick(&[50, 2_000, 12_000, 33_000, 45_000]);
-    (boundary, Fault::Hold { for_ms })
-}
-
-/// The commit of one node is held up until its lease has run out, and whoever has taken
-/// over is slow to use what it got: what arrives then must be refused by its lease alone,
-/// for nothing was built on its base.
-fn late_holder(dice: &mut Dice) -> Vec<Planned> {
-    let late = dice.pick(&NODES);
-    let boundary = Boundary::Calling(Op::CommitTurn);
-    let hold = Fault::Hold { for_ms: dice.within(26_000..=48_000) };
-    let nth = dice.within(1..=usual_count(boundary));
-    let mut faults = vec![Planned { host: late.to_owned(), boundary, nth, fault: hold }];
-    for host in NODES.into_iter().filter(|node| *node != late) {
-        let fault = dice.pick(&[Fault::Hold { for_ms: 20_000 }, Fault::Kill { down_ms: 200 }]);
-        let host = host.to_owned();
-        faults.push(Planned { host, boundary: Boundary::TookOver, nth: 1, fault });
-    }
-    faults
-}
-
-/// Who takes over has trouble too, before it has done anything with what it got.
-fn broken_recovery(dice: &mut Dice) -> (Boundary, Fault) {
-    let (down_ms, for_ms) = (down_ms(dice), 20_000);
-    let fault = dice.pick(&[
-        Fault::Kill { down_ms },
-        Fault::HostLoss { down_ms },
-        Fault::Partition { for_ms },
-        Fault::Hold { for_ms },
-    ]);
-    (Boundary::TookOver, fault)
-}
-
-fn lost_answer(dice: &mut Dice) -> (Boundary, Fault) {
-    (answered_point(dice), Fault::LoseAnswer { told: dice.percent(50) })
-}
-
-fn duplicate(dice: &mut Dice) -> (Boundary, Fault) {
-    let late_ms = dice.pick(&[0, 0, 30, 5_000, 60_000]);
-    (answered_point(dice), Fault::Duplicate { late_ms })
-}
-
-fn answered_point(dice: &mut Dice) -> Boundary {
-    Boundary::Durable(dice.pick(&[
-        Op::CommitTurn,
-        Op::CommitTurn,
-        Op::LeaseOrchestrations,
-        Op::LeaseActivities,
-        Op::CompleteActivity,
-        Op::Release,
-        Op::Submit,
-    ]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Plan;
-
-    #[test]
-    fn a_plan_survives_being_written_down() {
-        for seed in 0..50 {
-            let plan = Plan::draw(seed);
-            let text = serde_json::to_string(&plan).unwrap();
-            assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+    fn shape(&self, workload: &dyn Workload) -> Shape {
+        Shape {
+            nodes: self.nodes.iter().map(|node| node.name.clone()).collect(),
+            clients: self.client_names().collect(),
+            store: self.store.kind,
+            sync: self.store.sync,
+            builds: workload.builds(),
+            retries: workload.retries(),
+            instances: self.instances.len() as u64,
         }
     }
+}
 
-    #[test]
-    fn seeds_draw_different_plans() {
-        assert_eq!(Plan::draw(7), Plan::draw(7));
-        assert_ne!(Plan::draw(7).faults, Plan::draw(8).faults);
-    }
+fn draw_clock(dice: &mut Dice) -> ClockPlan {
+    let skew_ms = if dice.percent(50) { dice.within(0..=7_200_000) as i64 - 3_600_000 } else { 0 };
+    let drift_ppm = if dice.percent(50) { dice.within(0..=400) as i64 - 200 } else { 0 };
+    ClockPlan { skew_ms, drift_ppm }
 }

@@ -1,47 +1,45 @@
 //! One run: the world of a plan, from its first step to the verdict.
 
-use crate::clients::{Order, place_orders};
-use crate::cold::Cold;
-use crate::dice::Dice;
+use crate::clients::{Desk, see_through};
+use crate::counts::{Counts, sometimes};
 use crate::env::text_of;
-use crate::fault::Counts;
 use crate::host::Host;
-use crate::ledger::Ledger;
-use crate::oracle::{Checked, Ended};
-use crate::plan::{CLIENT, NODES, Plan, STORE};
+use crate::node;
+use crate::oracle::{self, Checked, Cold, Ended, Ledger};
+use crate::outside::Outside;
+use crate::plan::{InstancePlan, OUTSIDE, Plan, STORE};
 use crate::stage::Stage;
+use crate::store::{Backend, reach};
 use crate::sync::lock;
-use crate::tap::{Edge, Inside, StoreTap};
-use crate::workload::{self, Outside};
+use crate::trace::Entry;
+use crate::workload::Workload;
 use crate::world::World;
 use crate::wrong::{Verdict, Wrong};
 use duroxide_core::Limits;
-use duroxide_provider::Store;
 use duroxide_provider::env::Env;
-use duroxide_remote::{ClientOptions, RemoteProvider, ServerOptions, Token};
-use duroxide_runtime::{Client, CommittedTurn, Runtime, RuntimeOptions, SdkHost, TurnObserver};
-use duroxide_sqlite::{BeforeCommit, SqliteOptions, SqliteProvider};
+use duroxide_runtime::Client;
 use serde::{Deserialize, Serialize};
-use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const ADDRESS: &str = "store:7070";
-const SECRET: &str = "the simulation";
-/// An order takes an hour and what its faults cost; whoever needs longer hangs.
-const AT_MOST: Duration = Duration::from_hours(4);
+/// The host whose clients have seen everything through, and that looks at what is left.
+pub(crate) const VERIFIER: &str = "verifier";
+/// How long it may take, beyond what the workload and the faults take, until all is done.
+const GRACE: Duration = Duration::from_hours(2);
 
 /// How a run ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// Its seed.
     pub seed: u64,
+    /// What ran.
+    pub workload: String,
     /// The hash over everything that happened.
     pub hash: String,
     /// How many entries the hash covers.
     pub entries: u64,
-    /// Faults that met work in flight.
+    /// Faults that met work in flight, and points that were reached.
     pub counts: Counts,
     /// Virtual time, in ms.
     pub virtual_ms: u64,
@@ -56,47 +54,58 @@ pub struct Outcome {
     /// Of these: repeated ones.
     pub repeated: u64,
     /// What went wrong, if anything did.
-    pub failure: Option<String>,
+    pub failure: Option<Wrong>,
 }
 
 /// What the hosts of one run share beside the stage.
 struct Props {
     stage: Arc<Stage>,
+    workload: Arc<dyn Workload>,
     outside: Arc<Outside>,
     ledger: Arc<Ledger>,
-    store: OnceLock<Arc<dyn Store>>,
+    backend: Arc<Backend>,
+    desk: Arc<Desk>,
     checked: Mutex<Checked>,
 }
 
-/// Run a plan.
-pub fn run(plan: &Plan) -> Outcome {
-    run_traced(plan, false).0
+/// Run a plan of this workload.
+pub fn run(plan: &Plan, workload: &Arc<dyn Workload>) -> Outcome {
+    run_traced(plan, workload, false).0
 }
 
-/// Run a plan; gives the entries of the trace as text too, if asked.
-pub fn run_traced(plan: &Plan, keep_trace: bool) -> (Outcome, Vec<String>) {
+/// Run a plan; gives the entries of the trace too, if asked.
+pub fn run_traced(
+    plan: &Plan,
+    workload: &Arc<dyn Workload>,
+    keep_trace: bool,
+) -> (Outcome, Vec<Entry>) {
+    let workload = &workload.fresh().unwrap_or_else(|| Arc::clone(workload));
     let stage = Stage::new(plan.clone(), keep_trace);
-    let played = catch_unwind(AssertUnwindSafe(|| play(&stage))).unwrap_or_else(|panic| {
-        Err(Wrong::that(format!("the run panicked: {}", text_of(&*panic))))
-    });
-    let (mut outcome, lines) = outcome_of(&stage);
+    let played =
+        catch_unwind(AssertUnwindSafe(|| play(&stage, workload))).unwrap_or_else(|panic| {
+            let sentence = format!("the run panicked: {}", text_of(&*panic));
+            Err(Wrong::of("panic", sentence))
+        });
+    let (mut outcome, kept) = outcome_of(&stage);
     match played {
         Ok(props) => {
             let checked = *lock(&props.checked);
             outcome.events = checked.events;
             outcome.compared = checked.compared;
             (outcome.effects, outcome.repeated) = props.outside.totals();
+            outcome.counts.add_many(sometimes::EFFECT_REPEATED, outcome.repeated);
         }
-        Err(wrong) => outcome.failure = Some(wrong.to_string()),
+        Err(wrong) => outcome.failure = Some(wrong),
     }
-    (outcome, lines)
+    (outcome, kept)
 }
 
 /// What there is to say of a run, passed or not.
-fn outcome_of(stage: &Stage) -> (Outcome, Vec<String>) {
-    let (hash, entries, lines) = stage.trace.finish();
+fn outcome_of(stage: &Stage) -> (Outcome, Vec<Entry>) {
+    let (hash, entries, kept) = stage.trace.finish();
     let outcome = Outcome {
         seed: stage.plan.seed,
+        workload: stage.plan.workload.clone(),
         hash,
         entries,
         counts: stage.counts(),
@@ -108,104 +117,75 @@ fn outcome_of(stage: &Stage) -> (Outcome, Vec<String>) {
         repeated: 0,
         failure: None,
     };
-    (outcome, lines)
+    (outcome, kept)
 }
 
-fn play(stage: &Arc<Stage>) -> Verdict<Arc<Props>> {
+fn play(stage: &Arc<Stage>, workload: &Arc<dyn Workload>) -> Verdict<Arc<Props>> {
+    let code = workload.registry(workload.builds().max(1) - 1)?;
+    let outside = Arc::<Outside>::default();
     let props = Arc::new(Props {
         stage: Arc::clone(stage),
-        outside: Arc::default(),
-        ledger: Arc::new(Ledger::new(Cold::new(workload::orchestrations()?, Limits::default()))),
-        store: OnceLock::new(),
+        workload: Arc::clone(workload),
+        ledger: Arc::new(Ledger::new(
+            Cold::new(code, Limits::default()),
+            oracle::all(Arc::clone(&outside)),
+        )),
+        outside,
+        backend: Arc::new(Backend::new(stage.plan.seed)),
+        desk: Arc::default(),
         checked: Mutex::default(),
     });
     let mut world = World::new(stage);
     let shared = Arc::clone(&props);
-    world.host(STORE, move |host, env| store(Arc::clone(&shared), host, env));
-    for name in NODES {
+    world.host(STORE, move |host, env| {
+        Arc::clone(&shared.backend).serve(Arc::clone(&shared.ledger), host, env)
+    });
+    let outside = Arc::clone(&props.outside);
+    world.host(OUTSIDE, move |host, env| Arc::clone(&outside).serve(host, env));
+    for node in &stage.plan.nodes {
+        let (workload, ledger) = (Arc::clone(workload), Arc::clone(&props.ledger));
+        world.host(&node.name, move |host, env| {
+            node::run(Arc::clone(&workload), Arc::clone(&ledger), host, env)
+        });
+    }
+    let names: Vec<_> = stage.plan.client_names().collect();
+    for (place, name) in names.iter().enumerate() {
+        let instances = share(&stage.plan.instances, place, names.len());
         let shared = Arc::clone(&props);
-        world.host(name, move |host, env| node(Arc::clone(&shared), host, env));
+        world.client(name, move |host, env| clients(shared, instances, host, env));
     }
     let shared = Arc::clone(&props);
-    world.client(CLIENT, move |host, env| clients(shared, host, env));
-    world.run(AT_MOST)?;
+    world.client(VERIFIER, move |_, env| verify(shared, env));
+    world.run(workload.lasts() + Duration::from_millis(stage.plan.chaos_ms) + GRACE)?;
     Ok(props)
 }
 
-/// The production provider behind the production server.
-async fn store(props: Arc<Props>, host: Arc<Host>, env: Env) -> Verdict {
-    let mut options = SqliteOptions::new(":memory:");
-    options.before_commit = Some(seeded_sync(&props.stage, &env));
-    let sqlite = SqliteProvider::open(env.clone(), options).await?;
-    let sqlite: Arc<dyn Store> = Arc::new(sqlite);
-    let _ = props.store.set(Arc::clone(&sqlite));
-    let ledger = Arc::clone(&props.ledger);
-    let tap = StoreTap(Arc::new(Inside { host, env: env.clone(), store: sqlite, ledger }));
-    let listener = env.network.listen("0.0.0.0:7070").await?;
-    let options = ServerOptions::new(Token::new(SECRET)?);
-    duroxide_remote::serve(env, listener, Arc::new(tap), options).await;
-    Ok(())
+/// The instances of one of so many hosts.
+fn share(instances: &[InstancePlan], place: usize, of: usize) -> Vec<InstancePlan> {
+    instances.iter().skip(place).step_by(of).cloned().collect()
 }
 
-/// How long each batch takes to reach the disk.
-fn seeded_sync(stage: &Arc<Stage>, env: &Env) -> BeforeCommit {
-    let dice = Mutex::new(Dice::new(stage.plan.seed, "sync"));
-    let (env, most) = (env.clone(), stage.plan.sync_ms);
-    Arc::new(move || {
-        let latency = lock(&dice).within(0..=most);
-        let env = env.clone();
-        Box::pin(async move {
-            if latency > 0 {
-                env.sleep(Duration::from_millis(latency)).await;
-            }
-        })
-    })
+async fn clients(
+    props: Arc<Props>,
+    instances: Vec<InstancePlan>,
+    host: Arc<Host>,
+    env: Env,
+) -> Verdict {
+    let client = Client::new(env.clone(), reach(&host, &env)?);
+    see_through(host, env, client, instances, Arc::clone(&props.desk)).await
 }
 
-/// The production runtime, reaching the store through the production client.
-async fn node(props: Arc<Props>, host: Arc<Host>, env: Env) -> Verdict {
-    let code = workload::registry(&host, &env, &props.outside)?;
-    let sdk = Arc::new(SdkHost::new(code));
-    let options = RuntimeOptions {
-        node_id: Some(host.name().to_owned()),
-        observer: Some(Arc::new(Watcher { ledger: Arc::clone(&props.ledger) })),
-        ..RuntimeOptions::default()
+/// The verdict, when all clients have their answers.
+async fn verify(props: Arc<Props>, env: Env) -> Verdict {
+    let seen = props.desk.all(props.stage.plan.instances.len()).await;
+    let store = props.backend.open()?;
+    let ended = Ended {
+        env: &env,
+        store: &*store,
+        workload: &*props.workload,
+        ledger: &props.ledger,
+        seen: &seen,
     };
-    let store = reach_store(&host, &env)?;
-    let _runtime = Runtime::start(env, store, Arc::clone(&sdk) as _, sdk, options)?;
-    pending().await
-}
-
-fn reach_store(host: &Arc<Host>, env: &Env) -> Verdict<Arc<dyn Store>> {
-    let token = Token::new(SECRET)?;
-    let remote = RemoteProvider::new(env, ADDRESS, token, ClientOptions::default());
-    Ok(Arc::new(Edge::new(Arc::clone(host), Arc::new(remote))))
-}
-
-/// Clients, and then the verdict.
-async fn clients(props: Arc<Props>, host: Arc<Host>, env: Env) -> Verdict {
-    let client = Client::new(env.clone(), reach_store(&host, &env)?);
-    let orders: Vec<Order> = place_orders(&env, &client, &props.stage.plan).await?;
-    let store = props.store.get().ok_or_else(|| Wrong::that("the store never opened"))?;
-    let ended =
-        Ended { env: &env, store: &**store, ledger: &props.ledger, outside: &props.outside };
-    *lock(&props.checked) = ended.check(&orders).await?;
-    Ok(())
-}
-
-/// Tells the ledger in which state each turn left a node's copy.
-struct Watcher {
-    ledger: Arc<Ledger>,
-}
-
-impl TurnObserver for Watcher {
-    fn wants_fingerprint(&self) -> bool {
-        true
-    }
-
-    fn turn_committed(&self, turn: &CommittedTurn) {
-        if let Some(fingerprint) = &turn.fingerprint {
-            self.ledger.resident(turn.commit, fingerprint);
-        }
-    }
+    *lock(&props.checked) = ended.check().await?;
+    props.backend.check_integrity(props.stage.plan.store.kind)
 }

@@ -1,12 +1,15 @@
 //! What all hosts of one run share with the driver: time, the trace, the faults still to
 //! come, the orders to the driver, the first failure. Not here: who drives (`world`).
 
-use crate::fault::{Boundary, Counts, Fault, Met};
+use crate::clock::HostTime;
+use crate::counts::Counts;
+use crate::fault::{Fault, Way};
 use crate::host::Host;
-use crate::plan::Plan;
+use crate::plan::{ClockPlan, Plan, Planned, STORE};
+use crate::point::Boundary;
 use crate::sync::lock;
 use crate::timeline::Timeline;
-use crate::trace::Trace;
+use crate::trace::{CallDigest, Trace};
 use crate::wrong::Wrong;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +21,10 @@ use std::time::Duration;
 pub(crate) enum Order {
     /// Take the host down, and up again later. It counts if it met work in flight.
     Crash { host: String, down: Duration, silent: bool, counts: bool },
-    /// Cut the host off from the store for a while.
-    Cut { host: String, lasting: Duration },
+    /// When the host starts again, it runs this build.
+    Deploy { host: String, build: u32 },
+    /// Cut the host off from the store for a while: both ways, or one.
+    Cut { host: String, name: &'static str, way: Option<Way>, lasting: Duration },
     /// Hold up what passes between the host and the store for a while.
     Hold { host: String, lasting: Duration },
 }
@@ -45,8 +50,12 @@ pub(crate) struct Stage {
     failure: Mutex<Option<Wrong>>,
     /// The present life of each host.
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    /// The clocks of each host.
+    times: BTreeMap<String, HostTime>,
+    /// The build that each host runs from its next start.
+    builds: Mutex<BTreeMap<String, u32>>,
     /// Who waits for the answer to which request.
-    callers: Mutex<BTreeMap<[u8; 32], Arc<Host>>>,
+    callers: Mutex<BTreeMap<[u8; 16], Arc<Host>>>,
 }
 
 impl Stage {
@@ -55,8 +64,13 @@ impl Stage {
         let mut ambushes: BTreeMap<String, BTreeMap<Boundary, Ambush>> = BTreeMap::new();
         for planned in &plan.faults {
             let ambush = ambushes.entry(planned.host.clone()).or_default().entry(planned.boundary);
-            ambush.or_default().waiting.entry(planned.nth).or_default().push(planned.fault);
+            let waiting = &mut ambush.or_default().waiting;
+            waiting.entry(planned.nth).or_default().push(planned.fault.clone());
         }
+        let mut times: BTreeMap<_, _> =
+            plan.nodes.iter().map(|node| (node.name.clone(), HostTime::new(node.clock))).collect();
+        times.insert(STORE.to_owned(), HostTime::new(plan.store.clock));
+        let builds = plan.nodes.iter().map(|node| (node.name.clone(), node.build)).collect();
         Arc::new(Self {
             plan,
             timeline: Arc::default(),
@@ -68,13 +82,20 @@ impl Stage {
             counts: Mutex::default(),
             failure: Mutex::default(),
             hosts: Mutex::default(),
+            times,
+            builds: Mutex::new(builds),
             callers: Mutex::default(),
         })
     }
 
     /// Write an entry to the trace, at the present time.
     pub(crate) fn record(&self, host: &str, what: &str, detail: &[u8]) {
-        self.trace.record(self.timeline.now(), host, what, detail);
+        self.trace.record(self.timeline.now(), host, what, detail, None);
+    }
+
+    /// Write to the trace what became of a call, at the present time.
+    pub(crate) fn record_call(&self, host: &str, what: &str, detail: &[u8], call: &CallDigest) {
+        self.trace.record(self.timeline.now(), host, what, detail, Some(call));
     }
 
     /// Something moved: time must not jump before what follows from it is over.
@@ -97,6 +118,12 @@ impl Stage {
         self.steps.load(Ordering::Relaxed)
     }
 
+    /// Whether faults may still strike. After it everything mends by itself within the
+    /// length of the longest fault, and nothing new goes wrong.
+    pub(crate) fn is_chaos(&self) -> bool {
+        self.timeline.now() < Duration::from_millis(self.plan.chaos_ms)
+    }
+
     /// A host has come to a point of its work once more: what strikes it there.
     pub(crate) fn reach(&self, host: &str, boundary: Boundary) -> Vec<Fault> {
         let mut ambushes = lock(&self.ambushes);
@@ -106,7 +133,17 @@ impl Stage {
         };
         ambush.reached += 1;
         let reached = ambush.reached;
-        ambush.waiting.remove(&reached).unwrap_or_default()
+        let found = ambush.waiting.remove(&reached).unwrap_or_default();
+        if !self.is_chaos() {
+            return Vec::new();
+        }
+        for fault in &found {
+            let (host, fault) = (host.to_owned(), fault.clone());
+            let struck = Planned { host, boundary, nth: reached, fault };
+            let detail = || serde_json::to_vec(&struck).unwrap_or_default();
+            self.trace.note(self.timeline.now(), &struck.host, "struck", detail);
+        }
+        found
     }
 
     /// Tell the driver.
@@ -119,10 +156,10 @@ impl Stage {
         std::mem::take(&mut lock(&self.orders))
     }
 
-    /// Count a fault that was delivered.
-    pub(crate) fn count(&self, host: &str, met: Met) {
-        self.record(host, "fault", met.label().as_bytes());
-        lock(&self.counts).add(met);
+    /// Count a fault that was delivered, or a point that was reached.
+    pub(crate) fn count(&self, host: &str, what: &str) {
+        self.record(host, "counts", what.as_bytes());
+        lock(&self.counts).add(what);
     }
 
     /// What was counted.
@@ -150,6 +187,34 @@ impl Stage {
         lock(&self.hosts).get(name).cloned()
     }
 
+    /// Whether this is the store's host.
+    #[expect(clippy::unused_self, reason = "which host has the store is a matter of the stage")]
+    pub(crate) fn is_store(&self, name: &str) -> bool {
+        name == STORE
+    }
+
+    /// The clocks of a host: right ones, unless the plan says otherwise.
+    pub(crate) fn time_of(&self, host: &str) -> HostTime {
+        self.times.get(host).cloned().unwrap_or_else(|| HostTime::new(ClockPlan::default()))
+    }
+
+    /// Set the wall clock of a host forward or back.
+    pub(crate) fn jump(&self, host: &str, by_ms: i64) {
+        if let Some(time) = self.times.get(host) {
+            time.jump(by_ms);
+        }
+    }
+
+    /// The build that a host runs.
+    pub(crate) fn build_of(&self, host: &str) -> u32 {
+        lock(&self.builds).get(host).copied().unwrap_or_default()
+    }
+
+    /// From its next start a host runs another build.
+    pub(crate) fn deploy(&self, host: &str, build: u32) {
+        lock(&self.builds).insert(host.to_owned(), build);
+    }
+
     /// Nobody does anything any more.
     pub(crate) fn clear(&self) {
         for host in lock(&self.hosts).values() {
@@ -159,12 +224,12 @@ impl Stage {
     }
 
     /// A host calls the store with this request.
-    pub(crate) fn calls(&self, request: [u8; 32], host: &Arc<Host>) {
+    pub(crate) fn calls(&self, request: [u8; 16], host: &Arc<Host>) {
         lock(&self.callers).insert(request, Arc::clone(host));
     }
 
     /// Who called the store with this request.
-    pub(crate) fn caller(&self, request: [u8; 32]) -> Option<Arc<Host>> {
+    pub(crate) fn caller(&self, request: [u8; 16]) -> Option<Arc<Host>> {
         lock(&self.callers).get(&request).cloned()
     }
 }

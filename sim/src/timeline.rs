@@ -47,9 +47,13 @@ impl Timeline {
         woken
     }
 
-    /// Resolves once the time has come.
+    /// Resolves once so much time has passed.
     pub(crate) fn sleep(self: &Arc<Self>, duration: Duration) -> Sleep {
-        let deadline = self.now().saturating_add(duration);
+        self.sleep_until(self.now().saturating_add(duration))
+    }
+
+    /// Resolves once the time has come.
+    pub(crate) fn sleep_until(self: &Arc<Self>, deadline: Duration) -> Sleep {
         Sleep { timeline: Arc::clone(self), deadline, ticket: None }
     }
 }

@@ -2,10 +2,11 @@
 //! can happen before a deadline; and the faults that only a driver can carry out.
 //! Not here: what runs on the hosts, and what must hold of it.
 
+use crate::counts::{IDLE, sometimes};
 use crate::env::env;
-use crate::fault::Met;
+use crate::fault::Way;
 use crate::host::Host;
-use crate::plan::{CLIENT, NODES, Plan, STORE};
+use crate::plan::STORE;
 use crate::stage::{Order, Stage};
 use crate::sync::lock;
 use crate::wrong::{Verdict, Wrong};
@@ -30,13 +31,14 @@ pub(crate) struct World<'a> {
     /// What the driver has to do later.
     later: BTreeMap<(Duration, u64), Later>,
     next: u64,
+    /// The links between the store and each other host.
     links: BTreeMap<String, Trouble>,
     quiet: u32,
 }
 
 enum Later {
     Start { host: String, counts: bool },
-    Mend(String),
+    Mend { host: String, way: Option<Way> },
     Release(String),
 }
 
@@ -44,7 +46,19 @@ enum Later {
 #[derive(Default)]
 struct Trouble {
     cuts: u32,
+    to_store: u32,
+    from_store: u32,
     holds: u32,
+}
+
+impl Trouble {
+    fn of(&mut self, way: Option<Way>) -> &mut u32 {
+        match way {
+            None => &mut self.cuts,
+            Some(Way::ToStore) => &mut self.to_store,
+            Some(Way::FromStore) => &mut self.from_store,
+        }
+    }
 }
 
 impl<'a> World<'a> {
@@ -73,21 +87,24 @@ impl<'a> World<'a> {
     }
 
     /// A host that can die and start again. Its software never ends by itself.
-    pub(crate) fn host<F, Fut>(&mut self, name: &'static str, software: F)
+    pub(crate) fn host<F, Fut>(&mut self, name: &str, software: F)
     where
         F: Fn(Arc<Host>, Env) -> Fut + 'a,
         Fut: Future<Output = Verdict> + 'static,
     {
-        let stage = Arc::clone(&self.stage);
-        let lives = Mutex::new(0);
-        self.sim.host(name, move || {
+        if name != STORE {
+            self.links.insert(name.to_owned(), Trouble::default());
+        }
+        let (stage, lives) = (Arc::clone(&self.stage), Mutex::new(0));
+        let name = name.to_owned();
+        self.sim.host(name.clone(), move || {
             let life = {
                 let mut lives = lock(&lives);
                 *lives += 1;
                 *lives
             };
-            let host = Host::start(&stage, name, life);
-            let running = software(Arc::clone(&host), env(&host, skew_of(&stage.plan, name)));
+            let host = Host::start(&stage, &name, life);
+            let running = software(Arc::clone(&host), env(&host));
             async move {
                 report(&host, running.await);
                 Ok(())
@@ -96,13 +113,14 @@ impl<'a> World<'a> {
     }
 
     /// A host that never dies; the run is over when all of these are done.
-    pub(crate) fn client<F, Fut>(&mut self, name: &'static str, software: F)
+    pub(crate) fn client<F, Fut>(&mut self, name: &str, software: F)
     where
         F: FnOnce(Arc<Host>, Env) -> Fut,
         Fut: Future<Output = Verdict> + 'static,
     {
+        self.links.insert(name.to_owned(), Trouble::default());
         let host = Host::start(&self.stage, name, 1);
-        let running = software(Arc::clone(&host), env(&host, 0));
+        let running = software(Arc::clone(&host), env(&host));
         self.sim.client(name, async move {
             report(&host, running.await);
             Ok(())
@@ -122,7 +140,7 @@ impl<'a> World<'a> {
         loop {
             let before = self.stage.stirs();
             let woken = self.stage.timeline.advance_to(self.now());
-            let over = self.sim.step().map_err(|error| Wrong::that(error.to_string()))?;
+            let over = self.sim.step().map_err(|error| Wrong::of("world", error.to_string()))?;
             let steps = self.stage.count_step();
             self.carry_out_orders();
             self.carry_out_due();
@@ -132,12 +150,15 @@ impl<'a> World<'a> {
             if over {
                 return Ok(());
             }
-            if steps > MOST_STEPS {
-                return Err(Wrong::that(format!("not everything ended within {MOST_STEPS} steps")));
+            // Idle nodes ask every few minutes, for as long as the run may last.
+            let most = MOST_STEPS + at_most.as_secs() / 4;
+            if steps > most {
+                let problem = format!("not everything ended within {most} steps");
+                return Err(Wrong::of("liveness", problem));
             }
             if self.now() > at_most {
                 let problem = format!("not everything ended within {at_most:?} of virtual time");
-                return Err(Wrong::that(problem));
+                return Err(Wrong::of("liveness", problem));
             }
             if woken > 0 || before != self.stage.stirs() || self.is_something_under_way() {
                 self.quiet = 0;
@@ -158,7 +179,8 @@ impl<'a> World<'a> {
     fn jump(&mut self) -> Verdict {
         let planned = self.later.first_key_value().map(|((at, _), _)| *at);
         let next = [self.stage.timeline.next_deadline(), planned].into_iter().flatten().min();
-        let next = next.ok_or_else(|| Wrong::that("everybody waits, and nobody for a time"))?;
+        let next =
+            next.ok_or_else(|| Wrong::of("liveness", "everybody waits, and nobody for a time"))?;
         let left = next.saturating_sub(self.now());
         if left > TICK {
             let whole = left.as_nanos().div_ceil(TICK.as_nanos());
@@ -194,21 +216,18 @@ impl<'a> World<'a> {
                 Order::Crash { host, down, silent, counts } => {
                     if silent {
                         // Nobody hears anything: what it sent and what it was sent is gone.
-                        self.trouble(&host, |trouble| trouble.cuts += 1);
+                        self.cut(&host, None, down);
                     }
                     self.sim.crash(host.as_str());
-                    if silent {
-                        self.at(down, Later::Mend(host.clone()));
-                    }
                     self.at(down, Later::Start { host, counts });
                 }
-                Order::Cut { host, lasting } => {
-                    self.count(&host, Met::Partition);
-                    self.trouble(&host, |trouble| trouble.cuts += 1);
-                    self.at(lasting, Later::Mend(host));
+                Order::Deploy { host, build } => self.stage.deploy(&host, build),
+                Order::Cut { host, name, way, lasting } => {
+                    self.count(&host, name);
+                    self.cut(&host, way, lasting);
                 }
                 Order::Hold { host, lasting } => {
-                    self.count(&host, Met::Hold);
+                    self.count(&host, "hold");
                     self.trouble(&host, |trouble| trouble.holds += 1);
                     self.at(lasting, Later::Release(host));
                 }
@@ -225,13 +244,18 @@ impl<'a> World<'a> {
             self.stage.stir();
             match entry.remove() {
                 Later::Start { host, counts } => {
-                    self.stage.count(&host, if counts { Met::Restart } else { Met::Idle });
+                    self.stage.count(&host, if counts { sometimes::RESTART } else { IDLE });
                     self.sim.bounce(host.as_str());
                 }
-                Later::Mend(host) => self.trouble(&host, |trouble| trouble.cuts -= 1),
+                Later::Mend { host, way } => self.trouble(&host, |trouble| *trouble.of(way) -= 1),
                 Later::Release(host) => self.trouble(&host, |trouble| trouble.holds -= 1),
             }
         }
+    }
+
+    fn cut(&mut self, host: &str, way: Option<Way>, lasting: Duration) {
+        self.trouble(host, |trouble| *trouble.of(way) += 1);
+        self.at(lasting, Later::Mend { host: host.to_owned(), way });
     }
 
     fn at(&mut self, delay: Duration, what: Later) {
@@ -239,34 +263,42 @@ impl<'a> World<'a> {
         self.later.insert((self.now() + delay, self.next), what);
     }
 
-    /// A disturbance of the network counts if a call was on its way.
-    fn count(&self, host: &str, met: Met) {
+    /// A disturbance of the network counts if there was work that needs it.
+    fn count(&self, host: &str, name: &str) {
         let busy = self.stage.host(host).is_some_and(|host| host.is_busy());
-        self.stage.count(host, if busy { met } else { Met::Idle });
+        self.stage.count(host, if busy || host == STORE { name } else { IDLE });
     }
 
-    /// Change what a link to the store suffers from, and tell turmoil what it amounts to.
-    fn trouble(&mut self, host: &str, change: impl FnOnce(&mut Trouble)) {
-        let trouble = self.links.entry(host.to_owned()).or_default();
-        change(trouble);
-        if trouble.cuts > 0 {
-            self.sim.partition(host, STORE);
-        } else if trouble.holds > 0 {
-            self.sim.hold(host, STORE);
-        } else {
-            self.sim.release(host, STORE);
+    /// Change what the links between a host and the store suffer from, all links if it is
+    /// the store's, and tell turmoil what it amounts to.
+    fn trouble(&mut self, host: &str, change: impl Fn(&mut Trouble)) {
+        for (other, trouble) in &mut self.links {
+            if host != STORE && host != other {
+                continue;
+            }
+            change(trouble);
+            let other = other.as_str();
+            // All is well, and what was held up is let go; but for what remains.
+            self.sim.release(other, STORE);
+            if trouble.cuts > 0 {
+                self.sim.partition(other, STORE);
+            } else if trouble.to_store + trouble.from_store > 0 {
+                if trouble.to_store > 0 {
+                    self.sim.partition_oneway(other, STORE);
+                }
+                if trouble.from_store > 0 {
+                    self.sim.partition_oneway(STORE, other);
+                }
+            } else if trouble.holds > 0 {
+                self.sim.hold(other, STORE);
+            }
         }
     }
 }
 
-fn skew_of(plan: &Plan, name: &str) -> i64 {
-    debug_assert!(name == STORE || name == CLIENT || NODES.contains(&name));
-    NODES.iter().position(|node| *node == name).map_or(0, |index| plan.skew_ms[index])
-}
-
 fn report(host: &Host, ended: Verdict) {
     if let Err(wrong) = ended {
-        host.stage().fail(&wrong.about(host.name()));
+        host.stage().fail(&wrong);
     }
 }
 

@@ -9,6 +9,7 @@ mod differential;
 mod docs;
 mod lint;
 mod node;
+mod planted;
 mod postgres;
 mod runner;
 mod sim;
@@ -35,6 +36,9 @@ cargo xtask examples      the JavaScript examples, with what they print
 cargo xtask docs          writes the API reference anew, from the types
 cargo xtask tidy          the arrows between crates, file sizes, forbidden words
 cargo xtask sim [args]    the simulation: `cargo xtask sim help` lists its arguments
+cargo xtask sim planted [WORD]... [--seeds 2000]
+                          plants each defect of sim/planted into a copy of the sources, and says
+                          how many seeds it took to find it
 cargo xtask chaos [--store sqlite|postgres] [--seconds 60] [--workflows 500] [--seed 1]
                           Node processes on one store, killed once a second while they work
 cargo xtask differential [--operations 100000] [--seed 1] [--sequences N] [--steps 400]
@@ -66,7 +70,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "examples" => no_args(command, rest).and_then(|()| examples(&mut runner)),
         "docs" => no_args(command, rest).and_then(|()| docs::run(&mut runner)),
         "tidy" => no_args(command, rest).and_then(|()| tidy::run(&mut runner)),
-        "sim" => sim::run(&runner, rest),
+        "sim" => sim::run(&mut runner, rest),
         "chaos" => chaos::run(&mut runner, rest),
         "differential" => differential::run(&mut runner, rest),
         "conformance" => conformance::run(&mut runner, rest),

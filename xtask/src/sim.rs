@@ -1,11 +1,17 @@
 //! `cargo xtask sim`: the simulation in an optimised build; arguments and exit code are
-//! those of `duroxide-sim` itself.
+//! those of `duroxide-sim` itself, but for `planted`, which builds it many times.
 
+use crate::planted;
 use crate::runner::{Failure, Runner, display};
 use std::process::Command;
 
 /// Hand over to `duroxide-sim`.
-pub(crate) fn run(runner: &Runner, args: &[String]) -> Result<(), Failure> {
+pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
+    if let Some((command, rest)) = args.split_first()
+        && command == "planted"
+    {
+        return planted::run(runner, rest);
+    }
     let mut command = command(runner, &args.iter().map(String::as_str).collect::<Vec<_>>());
     let status = command.status().map_err(|error| Failure::io(display(&command), error))?;
     if status.success() {

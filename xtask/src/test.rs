@@ -29,6 +29,8 @@ fn steps(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     determinism(runner)?;
     // One server for every test that follows.
     let _postgres = postgres::start(runner)?;
+    // The simulation's report is looked at in it.
+    tools::require_chromium(runner)?;
     rust_tests(runner, cases)?;
     // Once more for what it prints: how deep, which operators, how many turns and cancels.
     run_properties(runner, &["the_generator"], cases)?;

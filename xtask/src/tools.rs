@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 /// The oldest Node that the package supports.
 const NODE_MAJOR: u32 = 20;
+/// Browsers without a window, as they are called: any of them shows the report.
+const CHROMIUM: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 /// Where Debian's packages of PostgreSQL put it.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 
@@ -38,6 +40,12 @@ pub(crate) fn require_node(runner: &mut Runner) -> Result<(), Failure> {
 pub(crate) fn require_postgres(runner: &mut Runner) -> Result<(), Failure> {
     let installed = || has_program("postgres") || has_debian_postgres(Path::new(DEBIAN_POSTGRES));
     require(runner, "postgres", "postgresql", installed)
+}
+
+/// A browser that shows a page without a window.
+pub(crate) fn require_chromium(runner: &mut Runner) -> Result<(), Failure> {
+    let installed = || CHROMIUM.iter().any(|program| has_program(program));
+    require(runner, "chromium", "chromium-headless-shell", installed)
 }
 
 fn has_debian_postgres(folder: &Path) -> bool {

@@ -1,9 +1,9 @@
 //! The store as a host sees it: around the production client, on the host's own side of
 //! the network.
 
-use super::{Call, inspect_through};
-use crate::fault::{Boundary, Op};
+use super::{Call, Shows, inspect_through};
 use crate::host::{Host, Work};
+use crate::point::{Boundary, Op};
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::{
@@ -60,14 +60,14 @@ impl Edge {
         host.pass().await;
         host.strike(Boundary::Calling(op));
         self.stop_if_dead().await;
-        host.stage().record(host.name(), &format!("calls {}", call.label), &call.text);
+        call.record(host, "calls", &call.text);
         host.stage().calls(call.digest, host);
         let in_flight = InFlight(host, host.call_begins(op));
         let answer = sending.await;
         self.stop_if_dead().await;
         // What the store answered is in the trace already; what is lost on the way is not.
         let heard = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        host.stage().record(host.name(), &format!("answered {}", call.label), heard.as_bytes());
+        call.record(host, "answered", heard.as_bytes());
         drop(in_flight);
         if let Ok(answer) = &answer {
             host.work(|work| observe(work, answer));
@@ -208,5 +208,8 @@ impl Provider for Edge {
         self.plain(Op::WaitForWork, &request, sending).await
     }
 }
+
+/// A host knows what it was shown; what is true of it is seen at the store.
+impl Shows for Edge {}
 
 inspect_through!(Edge, store);

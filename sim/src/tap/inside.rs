@@ -2,10 +2,12 @@
 //! provider. Here answers are lost and calls come twice, after the store has carried
 //! them out; and here is seen what was accepted, whoever heard of it.
 
-use super::{Call, inspect_through, json};
-use crate::fault::{Boundary, Fault, Met, Op};
+use super::{Call, Shows, inspect_through, json};
+use crate::counts::sometimes;
+use crate::fault::Then;
 use crate::host::Host;
-use crate::ledger::Ledger;
+use crate::oracle::{Fact, Ledger};
+use crate::point::{Boundary, Op};
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::env::{BoxFuture, Env};
@@ -34,6 +36,14 @@ pub(crate) struct Inside {
 #[derive(Clone)]
 pub(crate) struct StoreTap(pub(crate) Arc<Inside>);
 
+impl Inside {
+    /// The answer to a call that began then was seen.
+    fn saw(&self, began: u64, fact: &Fact<'_>) {
+        self.ledger.saw(began, fact);
+        self.ledger.report(self);
+    }
+}
+
 type CarryOut<R, A> = fn(Arc<Inside>, R) -> BoxFuture<'static, Result<A, ProviderError>>;
 
 impl StoreTap {
@@ -55,16 +65,19 @@ impl StoreTap {
         let call = Call::of(op, &request);
         let caller = inside.host.stage().caller(call.digest);
         inside.host.pass().await;
-        let mut answer =
-            self.carry_out(&call, carry_out(Arc::clone(inside), request.clone())).await;
-        let faults =
-            caller.as_ref().map(|host| host.strike(Boundary::Durable(op))).unwrap_or_default();
-        for fault in faults {
-            match fault {
-                Fault::LoseAnswer { told } => {
-                    self.count(caller.as_ref(), Met::LostAnswer);
+        let strike = |boundary| caller.as_ref().map(|host| host.strike(boundary));
+        for then in strike(Boundary::Arrived(op)).unwrap_or_default() {
+            if let Then::Refuse(error) = then {
+                return Err(error);
+            }
+        }
+        let doing = || carry_out(Arc::clone(inside), request.clone());
+        let mut answer = self.carry_out(&call, doing()).await;
+        for then in strike(Boundary::Durable(op)).unwrap_or_default() {
+            match then {
+                Then::LoseAnswer { told } => {
                     if op == Op::CommitTurn && answer.is_ok() {
-                        self.count(caller.as_ref(), Met::LostCommitAnswer);
+                        self.count(caller.as_ref(), sometimes::LOST_COMMIT_ANSWER);
                     }
                     if !told {
                         pending::<()>().await;
@@ -74,21 +87,20 @@ impl StoreTap {
                         message: "the simulation lost the answer".to_owned(),
                     });
                 }
-                Fault::Duplicate { late_ms } => {
-                    self.count(caller.as_ref(), Met::Duplicate);
-                    let again = carry_out(Arc::clone(inside), request.clone());
-                    if late_ms == 0 {
-                        answer = self.carry_out(&call, again).await;
-                    } else {
-                        self.count(caller.as_ref(), Met::LateDuplicate);
-                        self.carry_out_later(&call, again, Duration::from_millis(late_ms));
-                    }
+                Then::Again { after } if after.is_zero() => {
+                    answer = self.carry_out(&call, doing()).await;
                 }
-                // The caller itself has seen to these.
-                Fault::Kill { .. }
-                | Fault::HostLoss { .. }
-                | Fault::Partition { .. }
-                | Fault::Hold { .. } => {}
+                Then::Again { after } => {
+                    self.count(caller.as_ref(), sometimes::LATE_DUPLICATE);
+                    self.carry_out_later(&call, doing(), after);
+                }
+                // Planned for another point: nothing of it can happen here.
+                Then::Nothing
+                | Then::Refuse(_)
+                | Then::Throw
+                | Then::Wait { .. }
+                | Then::Disk(_)
+                | Then::Server(_) => {}
             }
         }
         inside.host.pass().await;
@@ -103,10 +115,10 @@ impl StoreTap {
     ) -> Result<A, ProviderError> {
         let (done, wait) = tokio::sync::oneshot::channel();
         let host = Arc::clone(&self.0.host);
-        let label = format!("carried out {}", call.label);
+        let call = call.clone();
         self.0.env.spawn("call", async move {
             let answer = doing.await;
-            host.stage().record(host.name(), &label, &json(&answer));
+            call.record(&host, "carried out", &json(&answer));
             // The caller may have gone.
             let _ = done.send(answer);
         });
@@ -124,17 +136,17 @@ impl StoreTap {
         after: Duration,
     ) {
         let (host, env) = (Arc::clone(&self.0.host), self.0.env.clone());
-        let label = format!("carried out again {}", call.label);
+        let call = call.clone();
         self.0.env.spawn("late call", async move {
             env.sleep(after).await;
             let answer = doing.await;
-            host.stage().record(host.name(), &label, &json(&answer));
+            call.record(&host, "carried out again", &json(&answer));
         });
     }
 
-    fn count(&self, caller: Option<&Arc<Host>>, met: Met) {
+    fn count(&self, caller: Option<&Arc<Host>>, what: &str) {
         let name = caller.map_or("nobody", |host| host.name());
-        self.0.host.stage().count(name, met);
+        self.0.host.stage().count(name, what);
     }
 
     async fn plain<R, A, Fut>(&self, op: Op, request: &R, doing: Fut) -> Result<A, ProviderError>
@@ -146,8 +158,7 @@ impl StoreTap {
         let call = Call::of(op, request);
         self.0.host.pass().await;
         let answer = doing.await;
-        let label = format!("carried out {}", call.label);
-        self.0.host.stage().record(self.0.host.name(), &label, &json(&answer));
+        call.record(&self.0.host, "carried out", &json(&answer));
         self.0.host.pass().await;
         answer
     }
@@ -162,11 +173,13 @@ impl Provider for StoreTap {
         self.call(Op::LeaseOrchestrations, request, |inside, request| {
             Box::pin(async move {
                 let name = request.node.name.clone();
-                let answer = inside.store.lease_orchestrations(request).await;
+                let began = inside.ledger.asked(&Fact::Leasing(&request));
+                let answer = inside.store.lease_orchestrations(request.clone()).await;
                 if let Ok(leased) = &answer
-                    && inside.ledger.leased(&inside, leased).await > 0
+                    && inside.ledger.leased(&inside, began, &request, leased).await > 0
                     && let Some(caller) = inside.host.stage().host(&name)
                 {
+                    inside.host.stage().count(&name, sometimes::TAKE_OVER);
                     caller.strike(Boundary::TookOver);
                 }
                 answer
@@ -178,9 +191,17 @@ impl Provider for StoreTap {
     async fn commit_turn(&self, request: CommitTurn) -> Result<CommitOutcome, ProviderError> {
         self.call(Op::CommitTurn, request, |inside, request| {
             Box::pin(async move {
+                let began = inside.ledger.committing(&request);
                 let outcome = inside.store.commit_turn(request.clone()).await;
-                if let Ok(CommitOutcome::Applied(applied)) = &outcome {
-                    inside.ledger.committed(&inside, &request, applied).await;
+                match &outcome {
+                    Ok(CommitOutcome::Applied(applied)) => {
+                        inside.ledger.committed(&inside, began, &request, applied).await;
+                    }
+                    Ok(CommitOutcome::Refused(_)) => {
+                        let stage = inside.host.stage();
+                        stage.count(&request.node.name, sometimes::TURN_REFUSED);
+                    }
+                    Err(_) => {}
                 }
                 outcome
             })
@@ -190,14 +211,28 @@ impl Provider for StoreTap {
 
     async fn read_history(&self, request: ReadHistory) -> Result<HistoryPage, ProviderError> {
         self.call(Op::ReadHistory, request, |inside, request| {
-            Box::pin(async move { inside.store.read_history(request).await })
+            Box::pin(async move {
+                let began = inside.ledger.begins();
+                let answer = inside.store.read_history(request.clone()).await;
+                if let (Ok(page), Some(key)) = (&answer, inside.ledger.name(request.incarnation)) {
+                    inside.saw(began, &Fact::Read(&key, &request, page));
+                }
+                answer
+            })
         })
         .await
     }
 
     async fn read_mail(&self, request: ReadMail) -> Result<MailPage, ProviderError> {
         self.call(Op::ReadMail, request, |inside, request| {
-            Box::pin(async move { inside.store.read_mail(request).await })
+            Box::pin(async move {
+                let began = inside.ledger.begins();
+                let answer = inside.store.read_mail(request.clone()).await;
+                if let (Ok(page), Some(key)) = (&answer, inside.ledger.name(request.incarnation)) {
+                    inside.saw(began, &Fact::MailRead(&key, page));
+                }
+                answer
+            })
         })
         .await
     }
@@ -207,7 +242,14 @@ impl Provider for StoreTap {
         request: LeaseActivities,
     ) -> Result<LeasedActivities, ProviderError> {
         self.call(Op::LeaseActivities, request, |inside, request| {
-            Box::pin(async move { inside.store.lease_activities(request).await })
+            Box::pin(async move {
+                let began = inside.ledger.begins();
+                let answer = inside.store.lease_activities(request.clone()).await;
+                if let Ok(leased) = &answer {
+                    inside.saw(began, &Fact::ActivitiesLeased(&request, leased));
+                }
+                answer
+            })
         })
         .await
     }
@@ -217,14 +259,28 @@ impl Provider for StoreTap {
         request: CompleteActivity,
     ) -> Result<ActivityFate, ProviderError> {
         self.call(Op::CompleteActivity, request, |inside, request| {
-            Box::pin(async move { inside.store.complete_activity(request).await })
+            Box::pin(async move {
+                let (began, key) = inside.ledger.completing(&request);
+                let answer = inside.store.complete_activity(request.clone()).await;
+                if let (Ok(fate), Some(key)) = (&answer, key) {
+                    inside.saw(began, &Fact::Completed(&key, &request, *fate));
+                }
+                answer
+            })
         })
         .await
     }
 
     async fn renew(&self, request: Renew) -> Result<Vec<LeaseState>, ProviderError> {
         self.call(Op::Renew, request, |inside, request| {
-            Box::pin(async move { inside.store.renew(request).await })
+            Box::pin(async move {
+                let began = inside.ledger.asked(&Fact::Renewing(&request));
+                let answer = inside.store.renew(request.clone()).await;
+                if let Ok(states) = &answer {
+                    inside.saw(began, &Fact::Renewed(&request, states));
+                }
+                answer
+            })
         })
         .await
     }
@@ -232,6 +288,7 @@ impl Provider for StoreTap {
     async fn release(&self, request: Release) -> Result<(), ProviderError> {
         self.call(Op::Release, request, |inside, request| {
             Box::pin(async move {
+                inside.ledger.asked(&Fact::Releasing(&request));
                 let answer = inside.store.release(request.clone()).await;
                 if answer.is_ok() {
                     inside.ledger.released(&request);
@@ -244,13 +301,38 @@ impl Provider for StoreTap {
 
     async fn submit(&self, request: Submit) -> Result<Submitted, ProviderError> {
         self.call(Op::Submit, request, |inside, request| {
-            Box::pin(async move { inside.store.submit(request).await })
+            Box::pin(async move {
+                let began = inside.ledger.asked(&Fact::Submitting(&request));
+                let answer = inside.store.submit(request.clone()).await;
+                if let Ok(submitted) = &answer {
+                    inside.saw(began, &Fact::Submitted(&request, *submitted));
+                }
+                answer
+            })
         })
         .await
     }
 
     async fn wait_for_work(&self, request: WaitForWork) -> Result<WakeSeq, ProviderError> {
         self.plain(Op::WaitForWork, &request, self.0.store.wait_for_work(request.clone())).await
+    }
+}
+
+impl Shows for StoreTap {
+    fn begins(&self) -> u64 {
+        self.0.ledger.begins()
+    }
+
+    fn deletes(&self, keys: Option<&[InstanceKey]>, force: bool) -> u64 {
+        self.0.ledger.deleting(keys, force)
+    }
+
+    fn deleted(&self, keys: &[InstanceKey]) {
+        self.0.ledger.deleted(keys);
+    }
+
+    fn shows(&self, began: u64, fact: &Fact<'_>) {
+        self.0.saw(began, fact);
     }
 }
 

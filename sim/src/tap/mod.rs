@@ -8,15 +8,20 @@ mod inside;
 pub(crate) use edge::Edge;
 pub(crate) use inside::{Inside, StoreTap};
 
-use crate::fault::Op;
+use crate::host::Host;
+use crate::oracle::Fact;
+use crate::point::Op;
+use duroxide_core::InstanceId;
+use duroxide_provider::{InstanceKey, Selection};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// A call, as it is traced and as the two taps recognise it.
+#[derive(Clone)]
 struct Call {
     label: String,
     text: Vec<u8>,
-    digest: [u8; 32],
+    digest: [u8; 16],
 }
 
 impl Call {
@@ -26,12 +31,46 @@ impl Call {
         let mut hash = Sha256::new();
         hash.update(label.as_bytes());
         hash.update(&text);
-        Self { label, text, digest: hash.finalize().into() }
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        Self { label, text, digest }
+    }
+
+    /// Write to the trace what becomes of it.
+    fn record(&self, host: &Host, what: &str, detail: &[u8]) {
+        let what = format!("{what} {}", self.label);
+        host.stage().record_call(host.name(), &what, detail, &self.digest);
     }
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_else(|error| error.to_string().into_bytes())
+}
+
+/// Who keeps what clients are shown.
+trait Shows {
+    /// A read begins: when that is.
+    fn begins(&self) -> u64 {
+        0
+    }
+
+    /// Instances are to be deleted (`None`: any of them), those that run only by force.
+    fn deletes(&self, _keys: Option<&[InstanceKey]>, _force: bool) -> u64 {
+        0
+    }
+
+    /// They are, as far as they may be.
+    fn deleted(&self, _keys: &[InstanceKey]) {}
+
+    /// It has ended, with this answer.
+    fn shows(&self, _began: u64, _fact: &Fact<'_>) {}
+}
+
+/// The instances that a bulk operation names; `None` if it is for all.
+fn keys_of(selection: &Selection) -> Option<Vec<InstanceKey>> {
+    let key =
+        |id: &InstanceId| InstanceKey { namespace: selection.namespace.clone(), id: id.clone() };
+    selection.ids.as_ref().map(|ids| ids.iter().map(key).collect())
 }
 
 /// The reads and management of a store, each passed on through `self.plain`.
@@ -43,13 +82,21 @@ macro_rules! inspect_through {
                 &self,
                 key: InstanceKey,
             ) -> Result<Option<InstanceInfo>, ProviderError> {
-                self.plain(Op::Instance, &key, self.$store().instance(key.clone())).await
+                let began = self.begins();
+                let read = self.$store().instance(key.clone());
+                let info = self.plain(Op::Instance, &key, read).await?;
+                self.shows(began, &crate::oracle::Fact::Looked(&key, info.as_ref()));
+                Ok(info)
             }
             async fn watch(
                 &self,
                 request: WatchRequest,
             ) -> Result<Option<InstanceInfo>, ProviderError> {
-                self.plain(Op::Watch, &request, self.$store().watch(request.clone())).await
+                let began = self.begins();
+                let read = self.$store().watch(request.clone());
+                let info = self.plain(Op::Watch, &request, read).await?;
+                self.shows(began, &crate::oracle::Fact::Looked(&request.key, info.as_ref()));
+                Ok(info)
             }
             async fn executions(
                 &self,
@@ -62,11 +109,17 @@ macro_rules! inspect_through {
                 key: InstanceKey,
                 execution: ExecutionId,
             ) -> Result<Vec<Event>, ProviderError> {
+                let began = self.begins();
                 let call = self.$store().history(key.clone(), execution);
-                self.plain(Op::Other, &(&key, execution), call).await
+                let events = self.plain(Op::Other, &(&key, execution), call).await?;
+                self.shows(began, &crate::oracle::Fact::Shown(&key, execution, &events));
+                Ok(events)
             }
             async fn kv(&self, key: InstanceKey) -> Result<Vec<KvEntry>, ProviderError> {
-                self.plain(Op::Other, &key, self.$store().kv(key.clone())).await
+                let began = self.begins();
+                let pairs = self.plain(Op::Other, &key, self.$store().kv(key.clone())).await?;
+                self.shows(began, &crate::oracle::Fact::Values(&key, &pairs));
+                Ok(pairs)
             }
             async fn list(
                 &self,
@@ -100,18 +153,29 @@ macro_rules! inspect_through {
                 key: InstanceKey,
                 force: bool,
             ) -> Result<Deleted, ProviderError> {
+                let began = self.deletes(Some(std::slice::from_ref(&key)), force);
                 let call = self.$store().delete(key.clone(), force);
-                self.plain(Op::Other, &(&key, force), call).await
+                let deleted = self.plain(Op::Other, &(&key, force), call).await?;
+                if deleted.instances > 0 {
+                    self.shows(began, &crate::oracle::Fact::Deleted(&key));
+                }
+                self.deleted(&[key]);
+                Ok(deleted)
             }
             async fn delete_many(&self, selection: Selection) -> Result<Deleted, ProviderError> {
+                let keys = super::keys_of(&selection);
+                self.deletes(keys.as_deref(), false);
                 let call = self.$store().delete_many(selection.clone());
-                self.plain(Op::Other, &selection, call).await
+                let deleted = self.plain(Op::Other, &selection, call).await?;
+                self.deleted(keys.as_deref().unwrap_or_default());
+                Ok(deleted)
             }
             async fn prune(
                 &self,
                 selection: Selection,
                 rule: PruneRule,
             ) -> Result<Pruned, ProviderError> {
+                self.shows(self.begins(), &crate::oracle::Fact::Pruning);
                 let call = self.$store().prune(selection.clone(), rule);
                 self.plain(Op::Other, &(&selection, rule), call).await
             }

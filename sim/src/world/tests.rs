@@ -1,15 +1,21 @@
 //! The world by itself: time, faults and determinism, with a workload of no meaning.
 
 use super::World;
-use crate::fault::{Boundary, Fault, Met};
-use crate::plan::{CLIENT, NODES, Plan, Planned, STORE};
+use crate::counts::IDLE;
+use crate::fault::{Fault, Hold, HostLoss, Kill, Partition};
+use crate::plan::{ClockPlan, Plan, Planned, STORE};
+use crate::point::Boundary;
 use crate::stage::Stage;
+use crate::swarm::Swarm;
+use crate::workload::Orders;
 use crate::wrong::Verdict;
 use duroxide_provider::env::{Env, Stream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+const NODES: [&str; 3] = ["node-1", "node-2", "node-3"];
+const CLIENT: &str = "client-1";
 const HOUR: Duration = Duration::from_hours(1);
 
 /// A store that answers each byte with itself.
@@ -75,15 +81,24 @@ fn run(plan: Plan, lasting: Duration) -> Ran {
     Ran { hash, lasted, steps: stage.steps(), counts: stage.counts(), asked }
 }
 
-fn kill_at(nth: u64, fault: Fault) -> Plan {
-    let mut plan = Plan::draw(1).calm();
+/// A calm world with right clocks, and chaos without end.
+fn plan(seed: u64) -> Plan {
+    let mut plan = Plan::draw(seed, &Orders, &Swarm::calm());
+    plan.nodes.clear();
+    plan.store.clock = ClockPlan::default();
+    plan.chaos_ms = u64::MAX;
+    plan
+}
+
+fn kill_at(nth: u64, fault: impl Into<Fault>) -> Plan {
+    let (mut plan, fault) = (plan(1), fault.into());
     plan.faults.push(Planned { host: NODES[0].to_owned(), boundary: Boundary::Wrote, nth, fault });
     plan
 }
 
 #[test]
 fn thirty_days_of_hourly_work_take_few_steps() {
-    let ran = run(Plan::draw(1).calm(), HOUR * 24 * 30);
+    let ran = run(plan(1), HOUR * 24 * 30);
     assert_eq!(ran.asked, 3 * 24 * 30);
     assert!(ran.lasted >= HOUR * 24 * 30);
     assert!(ran.steps < 20_000, "{} steps", ran.steps);
@@ -91,38 +106,39 @@ fn thirty_days_of_hourly_work_take_few_steps() {
 
 #[test]
 fn a_seed_is_a_run() {
-    let of = |seed| run(Plan::draw(seed).calm(), HOUR * 48).hash;
+    let of = |seed| run(plan(seed), HOUR * 48).hash;
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
 }
 
 #[test]
 fn a_host_that_died_is_silent_until_it_starts_again() {
-    for fault in [Fault::Kill { down_ms: 7_200_000 }, Fault::HostLoss { down_ms: 7_200_000 }] {
-        let ran = run(kill_at(10, fault), HOUR * 24);
+    let down_ms = 7_200_000;
+    for fault in [Fault::from(Kill { down_ms }), Fault::from(HostLoss { down_ms })] {
+        let ran = run(kill_at(10, fault.clone()), HOUR * 24);
         // It died with its tenth question, whose answer it did not hear, and slept two hours.
         assert_eq!(ran.asked, 3 * 24 - 2, "{fault:?}");
-        assert_eq!(ran.counts.of(Met::Idle), 2, "this workload has no calls in flight");
+        assert_eq!(ran.counts.of(IDLE), 2, "this workload has no calls in flight");
     }
 }
 
 #[test]
 fn what_a_partition_cuts_off_is_asked_again() {
-    let calm = run(Plan::draw(1).calm(), HOUR * 24);
-    let cut = run(kill_at(10, Fault::Partition { for_ms: 60_000 }), HOUR * 24);
+    let calm = run(plan(1), HOUR * 24);
+    let cut = run(kill_at(10, Partition { for_ms: 60_000 }), HOUR * 24);
     assert_eq!(cut.asked, calm.asked);
     assert_ne!(cut.hash, calm.hash);
 }
 
 #[test]
 fn what_is_held_up_arrives_later() {
-    let held = run(kill_at(10, Fault::Hold { for_ms: 3_000 }), HOUR * 24);
+    let held = run(kill_at(10, Hold { for_ms: 3_000 }), HOUR * 24);
     assert_eq!(held.asked, 3 * 24);
 }
 
 #[test]
 fn a_world_in_which_everybody_waits_for_ever_is_a_failure() {
-    let stage = Stage::new(Plan::draw(1).calm(), false);
+    let stage = Stage::new(plan(1), false);
     let mut world = World::new(&stage);
     world.host(STORE, |_, env| echo(env));
     world.client(CLIENT, |_, _| std::future::pending());
@@ -132,7 +148,7 @@ fn a_world_in_which_everybody_waits_for_ever_is_a_failure() {
 
 #[test]
 fn a_task_that_panics_fails_the_run() {
-    let stage = Stage::new(Plan::draw(1).calm(), false);
+    let stage = Stage::new(plan(1), false);
     let mut world = World::new(&stage);
     world.client(CLIENT, |_, env| async move {
         env.spawn("doomed", async { panic!("as planned") });

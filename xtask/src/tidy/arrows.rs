@@ -73,6 +73,19 @@ const RULES: &[Rule] = &[
     },
     rule("duroxide-scenarios", &["duroxide-core", "duroxide-sdk"]),
     rule("duroxide-sim", WORLD),
+    Rule {
+        name: "duroxide-sim-disk",
+        normal: &["duroxide-sqlite"],
+        optional: &[],
+        dev: &["duroxide-core", "duroxide-provider"],
+    },
+    rule("duroxide-sim-example", &["duroxide", "duroxide-sim"]),
+    Rule {
+        name: "duroxide-sim-postgres",
+        normal: &["duroxide-core", "duroxide-provider", "duroxide-model"],
+        optional: &[],
+        dev: &["duroxide-conformance", "duroxide-runtime"],
+    },
     rule("duroxide-node", USERS),
     rule("duroxide-snapshots", USERS),
     rule("duroxide-tests", USERS),
@@ -91,6 +104,8 @@ const WORLD: &[&str] = &[
     "duroxide-remote",
     "duroxide-model",
     "duroxide-scenarios",
+    "duroxide-sim-disk",
+    "duroxide-sim-postgres",
 ];
 
 /// Who stands at the end of the arrows may use all of it.

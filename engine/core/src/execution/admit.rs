@@ -94,7 +94,7 @@ impl Execution {
     }
 
     fn admit_arrival(&mut self, arrival: Arrival) -> Admitted {
-        let Arrival { origin, at, body } = arrival;
+        let Arrival { origin, mut at, body } = arrival;
         let kind = match body {
             ArrivalBody::Mail { channel, name, data } => {
                 return self.file_mail(origin, at, MailName { channel, name }, data);
@@ -121,15 +121,26 @@ impl Execution {
                         EventKind::SubOrchestrationFailed { source, failure }
                     }
                 }),
-            ArrivalBody::TimerDue { source } => self
-                .is_open(source, |leaf| matches!(leaf, OpenLeaf::Timer { .. }))
-                .then_some(EventKind::TimerFired { source, fire_at: at }),
+            // Made at an estimate ahead of the store's time, it still takes its whole delay.
+            ArrivalBody::TimerDue { source } => self.due(source).map(|due| {
+                let fire_at = at;
+                at = at.max(due);
+                EventKind::TimerFired { source, fire_at }
+            }),
         };
         self.consume(origin);
         match kind {
             Some(started) if self.cancelled_unstarted(&started, at) => Admitted::Quiet,
             Some(kind) => self.admit(kind, at),
             None => self.dropped(),
+        }
+    }
+
+    /// When an open timer is due, as code counts.
+    fn due(&self, timer: EventId) -> Option<TimeMs> {
+        match self.open.get(&timer)? {
+            OpenLeaf::Timer { fire_at, .. } => Some(*fire_at),
+            OpenLeaf::Activity { .. } | OpenLeaf::Child { .. } | OpenLeaf::Mail(_) => None,
         }
     }
 

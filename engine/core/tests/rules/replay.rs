@@ -228,3 +228,14 @@ fn rule_05_a_timer_is_due_its_delay_after_the_time_of_the_activation() {
     let created = EventKind::TimerCreated { delay_ms: 7, fire_at: TimeMs(57) };
     assert_eq!(bench.history[1].kind, created);
 }
+
+#[test]
+fn rule_05_code_sees_no_timer_fire_before_its_whole_delay_has_passed() {
+    let mut bench = Bench::new();
+    // A runtime estimated the time, and was ahead of the store.
+    bench.turn(vec![(50, start())], &mut awaits(timer(7)));
+    bench.turn(vec![(55, due(2))], &mut awaits(timer(7)));
+    let fired = &bench.history[2];
+    assert_eq!(fired.kind, EventKind::TimerFired { source: EventId(2), fire_at: TimeMs(55) });
+    assert_eq!(fired.at, TimeMs(57));
+}

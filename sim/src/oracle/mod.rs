@@ -1,0 +1,69 @@
+//! Oracles: what must hold of every run, whatever it runs. Each is a module of its own that
+//! is fed with facts while the run goes on, and with all that is stored in the end.
+//!
+//! `fact` says what an oracle sees, `ledger` makes it of calls, `sequence` puts it in order,
+//! `end` reads what is left.
+//! Online and at the end: `chain`, `append`, `grammar`, `lease`, `ends`, `completion`, `mail`,
+//! `owed`, `timers`, `effects`, `status`, `stop`, `promises`; at the end only: `children`,
+//! `quiescence`. `resident` compares copies with cold replays, `model` everything with a
+//! reference model of the whole engine. What clients may have deleted is left out (`managed`),
+//! but for `gone`.
+
+mod append;
+mod chain;
+mod children;
+mod cold;
+mod completion;
+mod effects;
+mod end;
+mod ends;
+mod fact;
+mod gone;
+mod grammar;
+mod lease;
+mod ledger;
+mod mail;
+mod managed;
+mod model;
+mod owed;
+mod promises;
+mod quiescence;
+mod record;
+mod resident;
+mod sequence;
+mod status;
+mod stop;
+mod timers;
+
+#[cfg(test)]
+mod build;
+
+pub(crate) use cold::Cold;
+pub(crate) use end::{Checked, Ended};
+pub(crate) use fact::Fact;
+pub(crate) use ledger::Ledger;
+
+use crate::outside::Outside;
+use std::sync::Arc;
+
+/// All of them, with nothing seen yet.
+pub(crate) fn all(outside: Arc<Outside>) -> Vec<Box<dyn fact::Oracle>> {
+    vec![
+        Box::new(chain::Chain::default()),
+        Box::new(lease::Leases::default()),
+        Box::new(append::Append::default()),
+        Box::new(grammar::Grammar),
+        Box::new(ends::Ends::default()),
+        Box::new(completion::Completions::default()),
+        Box::new(mail::Mail::default()),
+        Box::new(owed::Owed::default()),
+        Box::new(timers::Timers::default()),
+        Box::new(effects::Effects::new(outside)),
+        Box::new(status::Status::default()),
+        Box::new(stop::Stop::default()),
+        Box::new(promises::Promises::default()),
+        Box::new(children::Children),
+        Box::new(quiescence::LeftOver),
+        Box::new(model::Model::default()),
+    ]
+}

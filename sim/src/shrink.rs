@@ -1,0 +1,183 @@
+//! Shrinking: the smallest plan that still fails in the same way. Faults, instances, what
+//! their clients do, and hosts are taken away by halves, then smaller parts (Zeller and
+//! Hildebrandt's ddmin, 2002), and what is left is made plain; again, until nothing more
+//! goes. Not here: running a plan (`run`).
+
+use crate::plan::{ClockPlan, Plan};
+use crate::run::run;
+use crate::workload::Workload;
+use crate::wrong::Wrong;
+use std::sync::Arc;
+
+/// A plan that was made smaller.
+#[derive(Debug, Clone)]
+pub struct Shrunk {
+    /// The plan.
+    pub plan: Plan,
+    /// What is wrong with its run.
+    pub failure: Wrong,
+    /// How many runs it took.
+    pub runs: u64,
+}
+
+/// How large a plan is, in the order in which it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size {
+    /// Faults.
+    pub faults: usize,
+    /// Instances.
+    pub instances: usize,
+    /// What clients do beside starting them.
+    pub steps: usize,
+    /// Hosts that run orchestrations and activities.
+    pub nodes: usize,
+}
+
+impl Size {
+    /// Of this plan.
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            faults: plan.faults.len(),
+            instances: plan.instances.len(),
+            steps: plan.instances.iter().map(|instance| instance.steps.len()).sum(),
+            nodes: plan.nodes.len(),
+        }
+    }
+}
+
+/// The smallest plan found that fails as this one does, in at most so many runs; `None` if
+/// it does not fail. `told` hears of each smaller plan.
+pub fn shrink(
+    plan: &Plan,
+    workload: &Arc<dyn Workload>,
+    most_runs: u64,
+    told: &mut dyn FnMut(&Plan, u64),
+) -> Option<Shrunk> {
+    let failure = run(plan, workload).failure?;
+    let mut search = Search { workload, failure, best: plan.clone(), runs: 1, most_runs, told };
+    loop {
+        let before = search.best.clone();
+        search.lists();
+        search.plain();
+        if search.best == before || search.is_over() {
+            let Search { best, failure, runs, .. } = search;
+            return Some(Shrunk { plan: best, failure, runs });
+        }
+    }
+}
+
+struct Search<'a> {
+    workload: &'a Arc<dyn Workload>,
+    failure: Wrong,
+    best: Plan,
+    runs: u64,
+    most_runs: u64,
+    told: &'a mut dyn FnMut(&Plan, u64),
+}
+
+impl Search<'_> {
+    fn is_over(&self) -> bool {
+        self.runs >= self.most_runs
+    }
+
+    /// Keep a plan if it fails in the same way.
+    fn keeps(&mut self, candidate: Plan) -> bool {
+        if self.is_over() || candidate == self.best || candidate.instances.is_empty() {
+            return false;
+        }
+        self.runs += 1;
+        match run(&candidate, self.workload).failure {
+            Some(failure) if failure.is_like(&self.failure) => {
+                (self.failure, self.best) = (failure, candidate);
+                (self.told)(&self.best, self.runs);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Take away elements of every list.
+    fn lists(&mut self) {
+        self.minimise(|plan| plan.faults.len(), |plan, keep| retain(&mut plan.faults, keep));
+        self.minimise(|plan| plan.instances.len(), |plan, keep| retain(&mut plan.instances, keep));
+        self.minimise(|plan| plan.nodes.len(), |plan, keep| retain(&mut plan.nodes, keep));
+        for place in 0..self.best.instances.len() {
+            self.minimise(
+                |plan| plan.instances[place].steps.len(),
+                |plan, keep| retain(&mut plan.instances[place].steps, keep),
+            );
+        }
+    }
+
+    /// ddmin: without each of so many parts; of more parts when none can go.
+    fn minimise(&mut self, len: impl Fn(&Plan) -> usize, keep: impl Fn(&mut Plan, &[bool])) {
+        let mut parts = 1;
+        while len(&self.best) > 0 && !self.is_over() {
+            let count = len(&self.best);
+            let size = count.div_ceil(parts);
+            let went = (0..count).step_by(size).any(|start| {
+                let mut smaller = self.best.clone();
+                let kept: Vec<_> =
+                    (0..count).map(|index| index < start || index >= start + size).collect();
+                keep(&mut smaller, &kept);
+                self.keeps(smaller)
+            });
+            if went {
+                parts = parts.saturating_sub(1).max(1);
+            } else if size == 1 {
+                return;
+            } else {
+                parts = (parts * 2).min(count);
+            }
+        }
+    }
+
+    /// A world without what need not be.
+    fn plain(&mut self) {
+        let changes: [fn(&mut Plan); 7] = [
+            |plan| plan.clients = 1,
+            |plan| plan.nodes.iter_mut().for_each(|node| node.clock = ClockPlan::default()),
+            |plan| plan.store.clock = ClockPlan::default(),
+            |plan| plan.store.sync_ms = 0,
+            |plan| plan.latency_ms = 1,
+            |plan| plan.nodes.iter_mut().for_each(|node| node.build = 0),
+            |plan| plan.instances.iter_mut().for_each(|instance| instance.starts_ms = 0),
+        ];
+        for change in changes {
+            let mut plainer = self.best.clone();
+            change(&mut plainer);
+            self.keeps(plainer);
+        }
+    }
+}
+
+fn retain<T>(list: &mut Vec<T>, keep: &[bool]) {
+    let mut kept = keep.iter();
+    list.retain(|_| kept.next().copied().unwrap_or(true));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::Swarm;
+    use crate::workload::Orders;
+
+    #[test]
+    fn a_failure_that_needs_no_fault_shrinks_to_one_instance_without_any() {
+        let workload: Arc<dyn Workload> = Arc::new(Orders);
+        let mut plan = Plan::draw(3, &Orders, &Swarm::all());
+        plan.flip = Some("ship".to_owned());
+        assert!(!plan.faults.is_empty());
+        let shrunk = shrink(&plan, &workload, 200, &mut |_, _| ()).unwrap();
+        let size = Size::of(&shrunk.plan);
+        assert_eq!((size.faults, size.instances, size.nodes), (0, 1, 1), "{:?}", shrunk.plan);
+        assert_eq!(shrunk.failure.oracle, "workload");
+    }
+
+    #[test]
+    fn a_plan_that_does_not_fail_is_none() {
+        let workload: Arc<dyn Workload> = Arc::new(Orders);
+        let plan = Plan::draw(3, &Orders, &Swarm::calm());
+        assert!(shrink(&plan, &workload, 10, &mut |_, _| ()).is_none());
+    }
+}

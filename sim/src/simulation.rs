@@ -1,0 +1,336 @@
+//! The simulation as a library: a Rust project's own orchestrations under every fault, in
+//! its `cargo test`. Not here: what a run is (`run`), which faults there are (`fault`).
+
+use crate::cli::{CliError, load_for, tell};
+use crate::dice::Dice;
+use crate::plan::{Action, InstancePlan, Plan, StepPlan};
+use crate::run::{Outcome, run};
+use crate::swarm::Swarm;
+use crate::workload::{Finished, Workload};
+use duroxide_runtime::RuntimeOptions;
+use duroxide_sdk::{Registry, RegistryError};
+use serde::Serialize;
+use serde_json::Value;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Replays one seed instead of a range.
+const SEED: &str = "DUROXIDE_SIM_SEED";
+/// Replays a plan instead of seeds.
+const PLAN: &str = "DUROXIDE_SIM_PLAN";
+/// How many instances of each start a world has, unless said.
+const INSTANCES: u64 = 10;
+
+/// Simulate the code of a registry.
+///
+/// What [`check`](Simulation::check) does with each seed: it draws a world (one to four
+/// nodes, the production SQLite provider on a disk that can lose power or a modelled
+/// PostgreSQL, clocks that are off) and a swarm of faults; runs the production engine in
+/// it; and checks every oracle: that histories are well formed and replay to the same
+/// commands, that nothing is lost, done twice or left over, and what you ask for yourself.
+///
+/// ```
+/// use duroxide_sdk::{ActivityContext, OrchestrationContext, OrchestrationError, Registry};
+/// use duroxide_sim::{Swarm, simulate};
+///
+/// async fn greet(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+///     ctx.activity("Greet", &name).await
+/// }
+///
+/// simulate(|| {
+///     Registry::builder()
+///         .register_orchestration("Hello", greet)
+///         .register_activity("Greet", |_: ActivityContext, name: String| async move {
+///             Ok::<_, String>(format!("Hello, {name}!"))
+///         })
+///         .build()
+/// })
+/// .start("Hello", "World")
+/// .completes_with("Hello, World!")
+/// .faults(Swarm::all())
+/// .seeds(1..4)
+/// .check();
+/// ```
+pub fn simulate<F>(code: F) -> Simulation
+where
+    F: Fn() -> Result<Registry, RegistryError> + Send + Sync + 'static,
+{
+    Simulation {
+        workload: Custom {
+            name: "custom".to_owned(),
+            code: Box::new(code),
+            starts: Vec::new(),
+            instances: INSTANCES,
+            lasts: Duration::from_hours(1),
+            retries: false,
+            options: RuntimeOptions::default(),
+            checks: Vec::new(),
+        },
+        swarm: Swarm::all(),
+        seeds: 0..100,
+    }
+}
+
+/// What is to be simulated. See [`simulate`].
+#[must_use = "call check()"]
+#[derive(Debug)]
+pub struct Simulation {
+    workload: Custom,
+    swarm: Swarm,
+    seeds: Range<u64>,
+}
+
+type Check = Box<dyn Fn(&Finished<'_>) -> Result<(), String> + Send + Sync>;
+
+/// The caller's code and what its clients do.
+struct Custom {
+    name: String,
+    code: Box<dyn Fn() -> Result<Registry, RegistryError> + Send + Sync>,
+    starts: Vec<Start>,
+    instances: u64,
+    lasts: Duration,
+    retries: bool,
+    options: RuntimeOptions,
+    checks: Vec<Check>,
+}
+
+struct Start {
+    orchestration: String,
+    input: Value,
+    steps: Vec<Action>,
+    completes_with: Option<Value>,
+}
+
+impl std::fmt::Debug for Custom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Custom({})", self.name)
+    }
+}
+
+impl Simulation {
+    /// What failures and plans call it, if there are several in one test program.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.workload.name = name.into();
+        self
+    }
+
+    /// Clients start this orchestration with this input; several starts take turns.
+    ///
+    /// # Panics
+    /// If the input cannot be written as JSON.
+    pub fn start(mut self, orchestration: impl Into<String>, input: impl Serialize) -> Self {
+        let input = serde_json::to_value(input).expect("an input is JSON");
+        let orchestration = orchestration.into();
+        let (steps, completes_with) = (Vec::new(), None);
+        self.workload.starts.push(Start { orchestration, input, steps, completes_with });
+        self
+    }
+
+    /// Clients then do this to each instance of the last start; several in this order.
+    pub fn then(mut self, action: Action) -> Self {
+        if let Some(start) = self.workload.starts.last_mut() {
+            start.steps.push(action);
+        }
+        self
+    }
+
+    /// Each instance of the last start must complete with this.
+    ///
+    /// # Panics
+    /// If the output cannot be written as JSON.
+    pub fn completes_with(mut self, output: impl Serialize) -> Self {
+        let output = serde_json::to_value(output).expect("an output is JSON");
+        if let Some(start) = self.workload.starts.last_mut() {
+            start.completes_with = Some(output);
+        }
+        self
+    }
+
+    /// An oracle of your own: what must hold of each instance that has ended, whatever went
+    /// wrong on the way. Give a sentence that says what does not.
+    pub fn oracle<C>(mut self, check: C) -> Self
+    where
+        C: Fn(&Finished<'_>) -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.workload.checks.push(Box::new(check));
+        self
+    }
+
+    /// So many instances in each world.
+    pub fn instances(mut self, count: u64) -> Self {
+        self.workload.instances = count;
+        self
+    }
+
+    /// How long an instance takes at most when nothing goes wrong, its timers included; an
+    /// hour unless said. What takes much longer, hangs.
+    pub fn lasts(mut self, duration: Duration) -> Self {
+        self.workload.lasts = duration;
+        self
+    }
+
+    /// Every activity is tried again when it fails, so attempts may be made to fail.
+    pub fn retries(mut self) -> Self {
+        self.workload.retries = true;
+        self
+    }
+
+    /// How the nodes are set up.
+    pub fn options(mut self, options: RuntimeOptions) -> Self {
+        self.workload.options = options;
+        self
+    }
+
+    /// Which faults there may be; all unless said.
+    pub fn faults(mut self, swarm: Swarm) -> Self {
+        self.swarm = swarm;
+        self
+    }
+
+    /// Which seeds; the first hundred unless said.
+    pub fn seeds(mut self, seeds: Range<u64>) -> Self {
+        self.seeds = seeds;
+        self
+    }
+
+    /// Run all seeds, over the cores. `DUROXIDE_SIM_SEED` runs one of them alone,
+    /// `DUROXIDE_SIM_PLAN` a plan that was saved.
+    ///
+    /// # Panics
+    /// If a seed fails: with what went wrong, where its plan was saved, and how to run it
+    /// again.
+    pub fn check(self) {
+        if let Err(told) = self.outcomes() {
+            panic!("{told}");
+        }
+    }
+
+    /// The same, for those who want to look at what each seed came to. An error is the text
+    /// that [`check`](Self::check) panics with.
+    ///
+    /// # Errors
+    /// If a seed fails.
+    pub fn outcomes(self) -> Result<Vec<Outcome>, String> {
+        let Self { workload, swarm, seeds } = self;
+        let workload: Arc<dyn Workload> = Arc::new(workload);
+        let plans: Box<dyn Fn(u64) -> Plan + Sync> = match std::env::var(PLAN) {
+            Ok(file) => {
+                let plan = load_for(&PathBuf::from(file), &*workload)
+                    .map_err(|error: CliError| error.to_string())?;
+                return one(&plan, &workload).map(|outcome| vec![outcome]);
+            }
+            Err(_) => Box::new(|seed| Plan::draw(seed, &*workload, &swarm)),
+        };
+        if let Ok(seed) = std::env::var(SEED) {
+            let seed = seed.parse().map_err(|_| format!("{SEED}={seed} is not a number"))?;
+            return one(&plans(seed), &workload).map(|outcome| vec![outcome]);
+        }
+        let next = AtomicU64::new(seeds.start);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shares = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..cores)
+                .map(|_| scope.spawn(|| work(&next, seeds.end, &*plans, &workload)))
+                .collect();
+            threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        let mut outcomes = Vec::new();
+        for share in shares {
+            outcomes.extend(share.map_err(|_| "a thread of the simulation panicked")??);
+        }
+        outcomes.sort_by_key(|outcome| outcome.seed);
+        Ok(outcomes)
+    }
+}
+
+/// Seeds, one after the other, until none is left or one fails.
+fn work(
+    next: &AtomicU64,
+    end: u64,
+    plan: &(dyn Fn(u64) -> Plan + Sync),
+    workload: &Arc<dyn Workload>,
+) -> Result<Vec<Outcome>, String> {
+    let mut outcomes = Vec::new();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return Ok(outcomes);
+        }
+        match one(&plan(seed), workload) {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(told) => {
+                next.store(end, Ordering::Relaxed);
+                return Err(told);
+            }
+        }
+    }
+}
+
+fn one(plan: &Plan, workload: &Arc<dyn Workload>) -> Result<Outcome, String> {
+    let outcome = run(plan, workload);
+    if outcome.failure.is_none() {
+        return Ok(outcome);
+    }
+    let told = tell(&outcome, plan).map_err(|error| error.to_string())?;
+    Err(format!("{told}  in this test: {SEED}={} cargo test …, or {PLAN}=FILE", outcome.seed))
+}
+
+impl Workload for Custom {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn registry(&self, _: u32) -> Result<Registry, RegistryError> {
+        (self.code)()
+    }
+
+    fn instances(&self, dice: &mut Dice) -> Vec<InstancePlan> {
+        let starts = self.starts.iter().enumerate().cycle();
+        let numbered = (1..=self.instances).zip(starts);
+        numbered.map(|(number, (place, start))| start.plan(number, place, dice)).collect()
+    }
+
+    fn retries(&self) -> bool {
+        self.retries
+    }
+
+    fn lasts(&self) -> Duration {
+        self.lasts
+    }
+
+    fn options(&self, _: u32) -> RuntimeOptions {
+        self.options.clone()
+    }
+
+    fn check(&self, ended: &Finished<'_>) -> Result<(), String> {
+        let place: usize = ended.plan.part.parse().map_err(|_| "it is of no start".to_owned())?;
+        if let Some(wanted) = self.starts.get(place).and_then(|start| start.completes_with.as_ref())
+        {
+            let output: Value = ended.output()?;
+            if output != *wanted {
+                return Err(format!("it returned {output}, not {wanted}"));
+            }
+        }
+        self.checks.iter().try_for_each(|check| check(ended))
+    }
+}
+
+impl Start {
+    fn plan(&self, number: u64, place: usize, dice: &mut Dice) -> InstancePlan {
+        let steps = self.steps.iter().map(|action| StepPlan {
+            after_ms: dice.pick(&[0, 0, 20, 700, 5_000]),
+            action: action.clone(),
+        });
+        InstancePlan {
+            id: format!("{}-{number}", self.orchestration.to_lowercase()),
+            orchestration: self.orchestration.clone(),
+            version: None,
+            input: self.input.clone(),
+            steps: steps.collect(),
+            starts_ms: dice.within(0..=4_000),
+            part: place.to_string(),
+        }
+    }
+}
