@@ -2,7 +2,7 @@
 //! each to a driver. Nothing here polls as long as the store can be waited on.
 
 use crate::backoff::Backoff;
-use crate::driver::{self, Permits};
+use crate::driver::{self, Reserved};
 use crate::drivers::Routed;
 use crate::marks::MarkSeq;
 use crate::node::{Node, reserve, unbegun};
@@ -60,12 +60,12 @@ pub(crate) async fn dispatch(node: Arc<Node>) {
                 () = node.wakes.orchestrations.notified() => {}
             }
         }
-        let Some(permits) = free_permits(&node).await else { return };
+        let Some(reserved) = reserve_for_drivers(&node).await else { return };
         let asked = node.marks.now();
-        match lease(&node, permits.len()).await {
+        match lease(&node, reserved.len()).await {
             Ok((lease, leased)) => {
-                more = leased.len() >= permits.len();
-                hand_out(&node, lease, leased, asked, permits).await;
+                more = leased.len() >= reserved.len();
+                hand_out(&node, lease, leased, asked, reserved).await;
                 node.marks.forget(asked, |key| node.drivers.holds(key));
             }
             // Not an error that passes: the next announcement asks again.
@@ -75,12 +75,12 @@ pub(crate) async fn dispatch(node: Arc<Node>) {
 }
 
 /// Permits for what can be worked on, and for what can be begun soon: at least one of each.
-async fn free_permits(node: &Node) -> Option<Vec<Permits>> {
+async fn reserve_for_drivers(node: &Node) -> Option<Vec<Reserved>> {
     let (instances, unbegun) = (&node.permits.instances, &node.permits.unbegun);
     let first = async {
         let held = Arc::clone(instances).acquire_owned().await.ok()?;
         let unbegun = Arc::clone(unbegun).acquire_owned().await.ok()?;
-        Some(Permits { held, unbegun })
+        Some(Reserved { held, unbegun })
     };
     let first = tokio::select! {
         biased;
@@ -89,7 +89,7 @@ async fn free_permits(node: &Node) -> Option<Vec<Permits>> {
     };
     let more = reserve(unbegun, usize::MAX);
     let held = reserve(instances, more.len());
-    let more = held.into_iter().zip(more).map(|(held, unbegun)| Permits { held, unbegun });
+    let more = held.into_iter().zip(more).map(|(held, unbegun)| Reserved { held, unbegun });
     Some(std::iter::once(first).chain(more).collect())
 }
 
@@ -118,7 +118,7 @@ async fn hand_out(
     lease: LeaseId,
     leased: Vec<LeasedInstance>,
     asked: MarkSeq,
-    permits: Vec<Permits>,
+    reserved: Vec<Reserved>,
 ) {
     if node.stopping() {
         let new = leased.iter().filter(|leased| leased.lease == lease);
@@ -129,13 +129,13 @@ async fn hand_out(
         }
         return;
     }
-    let mut permits = permits.into_iter();
+    let mut reserved = reserved.into_iter();
     for leased in leased {
         match node.drivers.route(leased, lease, asked) {
             Routed::Told => {}
             Routed::Drive(assignment) => {
                 node.wakes.held.notify_one();
-                let driver = driver::drive(Arc::clone(node), *assignment, permits.next());
+                let driver = driver::drive(Arc::clone(node), *assignment, reserved.next());
                 node.spawn_work("instance", driver);
             }
             Routed::Stuck(incarnation) => {

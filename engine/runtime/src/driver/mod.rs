@@ -29,8 +29,8 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// What a driver may take up; see [`Permits`](crate::node::Permits).
-pub(crate) struct Permits {
+/// What was reserved for a driver of the node's [`Permits`](crate::node::Permits).
+pub(crate) struct Reserved {
     /// Given back as soon as the driver only waits.
     pub(crate) held: OwnedSemaphorePermit,
     /// Given back when its first turn begins.
@@ -38,11 +38,11 @@ pub(crate) struct Permits {
 }
 
 /// Drive an instance, and again if it was leased anew meanwhile.
-pub(crate) async fn drive(node: Arc<Node>, assignment: Assignment, permits: Option<Permits>) {
-    let mut next = Some((assignment, permits));
-    while let Some((assignment, permits)) = next.take() {
+pub(crate) async fn drive(node: Arc<Node>, assignment: Assignment, reserved: Option<Reserved>) {
+    let mut next = Some((assignment, reserved));
+    while let Some((assignment, reserved)) = next.take() {
         let incarnation = assignment.leased.incarnation;
-        let mut driver = Driver::new(Arc::clone(&node), assignment, permits);
+        let mut driver = Driver::new(Arc::clone(&node), assignment, reserved);
         // A mistake of the engine's own must not keep an instance held for ever.
         if AssertUnwindSafe(driver.run()).catch_unwind().await.is_err() {
             tracing::error!(target: "duroxide::runtime", instance = %driver.key, "a driver panicked; the lease runs out");
@@ -117,8 +117,8 @@ enum Flow {
 }
 
 impl Driver {
-    fn new(node: Arc<Node>, assignment: Assignment, permits: Option<Permits>) -> Self {
-        let (held, unbegun) = permits.map(|permits| (permits.held, permits.unbegun)).unzip();
+    fn new(node: Arc<Node>, assignment: Assignment, reserved: Option<Reserved>) -> Self {
+        let (held, unbegun) = reserved.map(|reserved| (reserved.held, reserved.unbegun)).unzip();
         let Assignment { leased, asked, mailbox, verdict } = assignment;
         let LeasedInstance { execution, next_event, last_commit, incarnation, .. } = leased;
         let place = Place { execution, next_event, last_commit };

@@ -1,11 +1,9 @@
 //! Calls that meet on the same rows wait for each other in one order, and give each thing to one:
 //! no deadlock, which the server would break after a second, and nothing given twice.
 
-use crate::common::Place;
 use crate::common::work::{LEASE, Run, all_activities, draw, lease, node, start};
-use duroxide_core::{
-    ChildRequest, End, EventId, Headers, InstanceId, NewActivity, NewStart, Outgoing, Payload,
-};
+use crate::common::{Place, steps};
+use duroxide_core::{ChildRequest, End, EventId, Headers, InstanceId, NewStart, Outgoing, Payload};
 use duroxide_postgres::PostgresProvider;
 use duroxide_provider::{
     CommitOutcome, CommitTurn, Held, Inspect, InstanceKey, LeaseActivities, LeaseId, Provider,
@@ -125,16 +123,7 @@ async fn a_renewal_and_a_commit_of_the_same_activities_do_not_deadlock() {
     let mut run = hold(&store).await.remove(0);
     for _ in 0..50 {
         let mut fan_out = run.bare();
-        fan_out.turn.activities = (0..6)
-            .map(|n| NewActivity {
-                event: EventId(fan_out.turn.expect_event.0 + 100 + n),
-                name: "Step".to_owned(),
-                input: Payload::null(),
-                session: None,
-                tag: None,
-                headers: Headers::new(),
-            })
-            .collect();
+        fan_out.turn.activities = steps(fan_out.turn.expect_event.0 + 100, 6);
         if let Some(claim) = &mut fan_out.claim {
             claim.max = 6;
         }

@@ -1,9 +1,9 @@
 //! Calls that wait for each other in the middle: held up by a lock of the test's, until the server
 //! says that they wait, never by time.
 
-use crate::common::Place;
 use crate::common::work::{LEASE, Run, all_activities, draw, lease, node, start};
-use duroxide_core::{EventId, Headers, NewActivity, Payload};
+use crate::common::{Place, steps};
+use duroxide_core::EventId;
 use duroxide_postgres::PostgresProvider;
 use duroxide_provider::{Held, Inspect, LeaseActivities, LeaseId, Provider, Renew};
 use sqlx::Row;
@@ -53,16 +53,7 @@ async fn fan_out(store: &PostgresProvider, count: u64) -> Run {
     let mut run = Run::new(leased.instances[0].clone(), "n1");
     let mut turn = run.bare();
     turn.claim = None;
-    turn.turn.activities = (0..count)
-        .map(|n| NewActivity {
-            event: EventId(100 + n),
-            name: "Step".to_owned(),
-            input: Payload::null(),
-            session: None,
-            tag: None,
-            headers: Headers::new(),
-        })
-        .collect();
+    turn.turn.activities = steps(100, count);
     run.apply(store, turn).await;
     run
 }

@@ -7,6 +7,7 @@
 pub(crate) mod hands;
 pub(crate) mod work;
 
+use duroxide_core::{EventId, Headers, NewActivity, Payload};
 use duroxide_postgres::{PostgresOptions, PostgresProvider};
 use duroxide_postgres_cluster::cluster_url;
 use hands::Hands;
@@ -91,4 +92,17 @@ impl Place {
         ))
         .await;
     }
+}
+
+/// So many activities `Step` for a turn to schedule, of events from this one on.
+pub(crate) fn steps(first: u64, count: u64) -> Vec<NewActivity> {
+    let step = |event| NewActivity {
+        event: EventId(event),
+        name: "Step".to_owned(),
+        input: Payload::null(),
+        session: None,
+        tag: None,
+        headers: Headers::new(),
+    };
+    (first..first + count).map(step).collect()
 }
