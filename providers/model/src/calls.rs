@@ -61,7 +61,7 @@ impl State {
     }
 
     /// When time, if nothing else, next changes what calls for a node.
-    pub(crate) fn next_due(&self) -> Option<TimeMs> {
+    pub fn next_due(&self) -> Option<TimeMs> {
         let instances = self.instances.values().flat_map(due);
         let sessions = self.sessions.values().map(|Session { idle_until, .. }| *idle_until);
         instances.chain(sessions).filter(|at| *at > self.now).min()

@@ -105,6 +105,12 @@ impl ModelProvider {
         serde_json::to_value(&*self.lock()).unwrap_or_default()
     }
 
+    /// Look at what is stored, at the time it is now, without a copy. Nothing is announced by
+    /// it that time has brought.
+    pub fn look_at<A>(&self, read: impl FnOnce(&State) -> A) -> A {
+        read(&self.at_this_time())
+    }
+
     /// Change what is stored behind the contract's back: for those who make a faulty store.
     /// What then calls for a node is announced.
     pub fn edit<A>(&self, change: impl FnOnce(&mut State) -> A) -> A {
@@ -147,10 +153,15 @@ impl ModelProvider {
 
     /// The state as time has made it by now, asked by this handle.
     fn look(&self) -> MutexGuard<'_, State> {
+        let mut state = self.at_this_time();
+        state.look();
+        state
+    }
+
+    fn at_this_time(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         state.now = self.clock.after(state.now);
         state.handle = self.handle;
-        state.look();
         state
     }
 

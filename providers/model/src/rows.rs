@@ -36,7 +36,7 @@ impl Instance {
 
     /// Since or from when it has something to do: a split turn, or what no turn has looked
     /// at. A turn puts it at the back of the queue.
-    pub(crate) fn ready_at(&self) -> Option<TimeMs> {
+    pub fn ready_at(&self) -> Option<TimeMs> {
         if self.quarantine.is_some() || !self.is_running() {
             return None;
         }
