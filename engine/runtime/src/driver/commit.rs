@@ -86,13 +86,7 @@ impl Driver {
     /// The turn changed nothing: there may be mail to read, or nothing to do.
     async fn nothing_to_commit(&mut self, ran: Ran) -> Flow {
         let outcome = *ran.outcome;
-        self.todo.arrivals.clear();
-        self.todo.more_arrivals = false;
-        for arrival in &outcome.unadmitted {
-            if let Origin::Inbox(id) = arrival.origin {
-                self.todo.arrivals.insert(id, arrival.clone());
-            }
-        }
+        self.todo.take_back(&ran.offered, &outcome.unadmitted);
         self.keep_unadmitted(ran.given, &outcome.unadmitted);
         self.read_wanted_mail(outcome.wants_mail).await
     }
@@ -110,10 +104,11 @@ impl Driver {
     }
 
     fn prepare(&mut self, ran: Ran) -> Sent {
-        let Ran { outcome, fingerprint, resolved, given, cold, handled } = ran;
+        let Ran { outcome, fingerprint, resolved, given, offered, cold, handled } = ran;
         let TurnOutcome { commit: turn, unadmitted, wants_mail, .. } = *outcome;
         let permits = self.reserve(&turn);
-        let more = !unadmitted.is_empty() || !wants_mail.is_empty() || !permits.is_empty();
+        let unread = offered.more || !unadmitted.is_empty() || !wants_mail.is_empty();
+        let more = unread || !permits.is_empty();
         let keep = self.keeps(&turn, &given, more).then_some(self.node.options.turn_lease);
         let claim = (!permits.is_empty()).then(|| self.claim(&turn, permits.len()));
         let request = CommitTurn {

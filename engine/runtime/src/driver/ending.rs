@@ -90,7 +90,9 @@ impl Driver {
         };
         let given = std::mem::take(&mut self.todo.results);
         let outcome = Box::new(outcome);
-        self.commit(Ran { outcome, fingerprint: None, resolved, given, cold: true, handled }).await
+        let (offered, cold) = (self.todo.offer(), true);
+        self.commit(Ran { outcome, fingerprint: None, resolved, given, offered, cold, handled })
+            .await
     }
 
     fn say(&self, verdict: &Verdict) {

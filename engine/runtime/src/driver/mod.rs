@@ -12,6 +12,8 @@ mod ending;
 mod opening;
 mod turn;
 
+use turn::Offered;
+
 pub(crate) use ending::Verdict;
 
 use crate::drivers::{Assignment, DriverMail, HeldInstance};
@@ -106,6 +108,20 @@ impl ToDo {
             && self.mail.is_none()
             && !self.turn
             && self.verdict.is_none()
+    }
+
+    /// What there is of the inbox, for a turn.
+    fn offer(&mut self) -> Offered {
+        let arrivals = self.arrivals.keys().copied().collect();
+        Offered { arrivals, more: std::mem::take(&mut self.more_arrivals) }
+    }
+
+    /// A turn was offered this, and left no trace. What it did not admit is for the next
+    /// one, and so is what came while it ran.
+    fn take_back(&mut self, offered: &Offered, unadmitted: &[Arrival]) {
+        let is_left =
+            |id: &ArrivalId| unadmitted.iter().any(|arrival| arrival.origin == Origin::Inbox(*id));
+        self.arrivals.retain(|id, _| !offered.arrivals.contains(id) || is_left(id));
     }
 }
 
@@ -298,5 +314,30 @@ impl Drop for Driver {
     /// However a driver ends, a live copy that it has not put back is not left behind.
     fn drop(&mut self) {
         self.evict();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(id: u64) -> Arrival {
+        let body = ArrivalBody::Terminate { reason: String::new() };
+        Arrival { origin: Origin::Inbox(ArrivalId(id)), at: TimeMs(id), body }
+    }
+
+    #[test]
+    fn what_comes_while_a_turn_runs_that_leaves_no_trace_is_for_the_next_one() {
+        let mut todo = ToDo::default();
+        todo.arrivals.extend([1, 2].map(|id| (ArrivalId(id), mail(id))));
+        todo.more_arrivals = true;
+        let offered = todo.offer();
+        assert!(offered.more && !todo.more_arrivals);
+        todo.arrivals.insert(ArrivalId(3), mail(3));
+        todo.take_back(&offered, &[mail(2)]);
+        assert_eq!(todo.arrivals.keys().map(|id| id.0).collect::<Vec<_>>(), [2, 3]);
+        todo.more_arrivals = true;
+        todo.take_back(&offered, &[]);
+        assert!(todo.more_arrivals, "there is more than was offered");
     }
 }

@@ -6,11 +6,12 @@ use super::{Driver, Flow};
 use crate::host::{TurnReply, TurnRequest};
 use crate::workers::Finished;
 use duroxide_core::{
-    Arrival, ArrivalBody, CompatFlags, EventId, Fingerprint, Nonce, Opening, Origin, TurnInput,
-    TurnOutcome,
+    Arrival, ArrivalBody, ArrivalId, CompatFlags, EventId, Fingerprint, Nonce, Opening, Origin,
+    TurnInput, TurnOutcome,
 };
 use duroxide_provider::Release;
 use futures_util::FutureExt;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,13 @@ pub(super) const REST: Duration = Duration::from_secs(1);
 /// How long an instance rests whose stored data cannot be used.
 pub(super) const QUARANTINE: Duration = Duration::from_mins(5);
 
+/// What a turn was given of the store's inbox.
+pub(super) struct Offered {
+    pub(super) arrivals: BTreeSet<ArrivalId>,
+    /// The store had more.
+    pub(super) more: bool,
+}
+
 /// A turn that ran.
 pub(super) struct Ran {
     pub(super) outcome: Box<TurnOutcome>,
@@ -29,6 +37,8 @@ pub(super) struct Ran {
     pub(super) resolved: Option<String>,
     /// The results that it was given.
     pub(super) given: Vec<Finished>,
+    /// The arrivals that it was given.
+    pub(super) offered: Offered,
     pub(super) cold: bool,
     /// Events and arrivals it went through.
     pub(super) handled: usize,
@@ -67,6 +77,7 @@ impl Driver {
         mut opening: Option<Box<Opening>>,
     ) -> Result<Ran, Flow> {
         let given = std::mem::take(&mut self.todo.results);
+        let offered = self.todo.offer();
         let mut input = self.input(&version, &given);
         loop {
             let arrived = input.arrivals.len();
@@ -85,6 +96,7 @@ impl Driver {
                         fingerprint: fingerprint.map(|fingerprint| *fingerprint),
                         resolved: first.then_some(version),
                         given,
+                        offered,
                         cold: replayed.is_some(),
                         handled,
                     });
