@@ -87,6 +87,11 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// Whether it is certain that the request was not carried out.
+    pub fn is_not_applied(&self) -> bool {
+        !matches!(self, Self::Unknown { .. })
+    }
+
     /// Whether the same request may be sent again, with back-off.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -6,9 +6,10 @@ mod common;
 
 use common::{World, json};
 use duroxide_core::{Headers, Payload};
-use duroxide_provider::{ListFilter, PruneRule, Selection};
+use duroxide_provider::{ListFilter, ProviderError, PruneRule, Selection};
 use duroxide_runtime::{ClientError, RuntimeOptions, StartRequest, Started};
 use duroxide_sdk::{OrchestrationContext, OrchestrationError, Registry};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -174,4 +175,23 @@ async fn a_store_in_trouble_is_asked_again_with_the_same_request() {
         let started = client.start(format!("i-{n}"), "Echo", Payload::null()).await;
         assert_eq!(started, Ok(Started::Created), "also when the first answer was lost");
     }
+}
+
+#[tokio::test]
+async fn a_deletion_is_sent_again_only_if_it_was_certainly_not_carried_out() {
+    let (world, faulty) = World::faulty().await;
+    let client = duroxide_runtime::Client::new(world.env.clone(), world.store.clone());
+    for id in ["i", "j"] {
+        client.start(id, "Echo", Payload::null()).await.unwrap();
+    }
+    // The third call meets a busy store, the answer to the fourth is lost.
+    faulty.trouble_every(1);
+    let told = client.delete("i", true).await;
+    assert!(
+        matches!(told, Err(ClientError::Store { error: ProviderError::Unknown { .. } })),
+        "{told:?}"
+    );
+    assert_eq!(faulty.delivered.load(Ordering::SeqCst), 2);
+    faulty.trouble_every(0);
+    assert_eq!(client.status("i").await, Ok(None));
 }

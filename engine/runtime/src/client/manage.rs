@@ -1,4 +1,8 @@
 //! Deletion, pruning, lists and counts of the client.
+//!
+//! A deletion whose answer was lost is not sent again: by then the id may be another
+//! instance's, and the counts would be those of the second try. The caller is told that it
+//! may have been carried out.
 
 use super::{Client, ClientError, RETRY_FOR};
 use duroxide_core::InstanceId;
@@ -26,14 +30,14 @@ impl Client {
         force: bool,
     ) -> Result<Deleted, ClientError> {
         let key = InstanceKey::new(instance);
-        self.retry(RETRY_FOR, || self.store.delete(key.clone(), force))
+        self.retry_not_applied(|| self.store.delete(key.clone(), force))
             .await
             .map_err(|error| ClientError::of(&key.id, error))
     }
 
     /// Delete ended roots that match.
     pub async fn delete_many(&self, selection: Selection) -> Result<Deleted, ClientError> {
-        Ok(self.retry(RETRY_FOR, || self.store.delete_many(selection.clone())).await?)
+        Ok(self.retry_not_applied(|| self.store.delete_many(selection.clone())).await?)
     }
 
     /// Prune old executions of instances that match; the current one is never pruned.
@@ -42,7 +46,7 @@ impl Client {
         selection: Selection,
         rule: PruneRule,
     ) -> Result<Pruned, ClientError> {
-        Ok(self.retry(RETRY_FOR, || self.store.prune(selection.clone(), rule)).await?)
+        Ok(self.retry_not_applied(|| self.store.prune(selection.clone(), rule)).await?)
     }
 
     /// Sizes of one instance, or `None` for an unknown id.

@@ -251,11 +251,37 @@ impl Client {
         T: Send + 'a,
         F: Future<Output = Result<T, ProviderError>> + Send + 'a,
     {
+        self.retry_if(ProviderError::is_transient, total, request).await
+    }
+
+    /// Try a request that must not be applied twice, while the store says that it was not.
+    async fn retry_not_applied<'a, T, F>(
+        &'a self,
+        request: impl Fn() -> F + Send + 'a,
+    ) -> Result<T, ProviderError>
+    where
+        T: Send + 'a,
+        F: Future<Output = Result<T, ProviderError>> + Send + 'a,
+    {
+        let is_harmless = |error: &ProviderError| error.is_transient() && error.is_not_applied();
+        self.retry_if(is_harmless, RETRY_FOR, request).await
+    }
+
+    async fn retry_if<'a, T, F>(
+        &'a self,
+        may_retry: impl Fn(&ProviderError) -> bool + Send + 'a,
+        total: Duration,
+        request: impl Fn() -> F + Send + 'a,
+    ) -> Result<T, ProviderError>
+    where
+        T: Send + 'a,
+        F: Future<Output = Result<T, ProviderError>> + Send + 'a,
+    {
         let begun = self.env.clock.monotonic();
         let mut backoff = Backoff::new(&self.env);
         loop {
             match request().await {
-                Err(error) if error.is_transient() => {
+                Err(error) if may_retry(&error) => {
                     let left = total.saturating_sub(self.elapsed_since(begun));
                     if left.is_zero() {
                         return Err(error);

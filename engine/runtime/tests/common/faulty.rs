@@ -217,7 +217,7 @@ impl Inspect for Faulty {
         self.inner.unclaimed().await
     }
     async fn delete(&self, key: InstanceKey, force: bool) -> Result<Deleted, ProviderError> {
-        self.inner.delete(key, force).await
+        self.meet("delete", self.any(), self.inner.delete(key, force)).await
     }
     async fn delete_many(&self, selection: Selection) -> Result<Deleted, ProviderError> {
         self.inner.delete_many(selection).await
