@@ -81,6 +81,7 @@ fn delete_one(tx: &Tx<'_>, incarnation: u64, deleted: &mut Deleted) -> Result<()
         "DELETE FROM statuses WHERE incarnation = ?1",
         "DELETE FROM kv WHERE incarnation = ?1",
         "DELETE FROM kv_base WHERE incarnation = ?1",
+        "DELETE FROM abandoned WHERE incarnation = ?1",
         "DELETE FROM instances WHERE incarnation = ?1",
     ] {
         tx.sql.run(statement, [incarnation])?;
