@@ -29,7 +29,7 @@ pub mod sometimes {
     pub const EFFECT_REPEATED: &str = "effect repeated";
     /// A node opened an execution from its history.
     pub const COLD_TURN: &str = "cold turn";
-    /// Mail arrived while no node held the instance.
+    /// The store's process died and came back.
     pub const STORE_RESTART: &str = "store restart";
 
     /// All of these.

@@ -17,7 +17,6 @@ pub mod cli;
 mod clients;
 mod clock;
 mod counts;
-mod dice;
 mod env;
 mod fault;
 mod host;
@@ -42,6 +41,8 @@ mod trace;
 mod workload;
 mod world;
 mod wrong;
+
+use duroxide_sim_dice as dice;
 
 pub use batch::{Batch, Seeds, Summary};
 pub use counts::{Counts, sometimes};

@@ -11,6 +11,7 @@ mod lint;
 mod node;
 mod planted;
 mod postgres;
+mod real;
 mod runner;
 mod sim;
 mod test;
@@ -39,6 +40,7 @@ cargo xtask sim [args]    the simulation: `cargo xtask sim help` lists its argum
 cargo xtask sim planted [WORD]... [--seeds 2000]
                           plants each defect of sim/planted into a copy of the sources, and says
                           how many seeds it took to find it
+cargo xtask sim real      gives a copy of the sources a runtime whose turns panic: no seed may pass
 cargo xtask chaos [--store sqlite|postgres] [--seconds 60] [--workflows 500] [--seed 1]
                           Node processes on one store, killed once a second while they work
 cargo xtask differential [--operations 100000] [--seed 1] [--sequences N] [--steps 400]

@@ -80,7 +80,7 @@ fn options(args: &[String]) -> Result<(Vec<String>, u64), Failure> {
 }
 
 /// A copy of the sources in which defects grow.
-struct Garden {
+pub(crate) struct Garden {
     tree: PathBuf,
     target: PathBuf,
     patches: PathBuf,
@@ -88,7 +88,7 @@ struct Garden {
 
 impl Garden {
     /// The sources as they are now. What was built for an earlier copy is used again.
-    fn prepare(runner: &Runner) -> Result<Self, Failure> {
+    pub(crate) fn prepare(runner: &Runner) -> Result<Self, Failure> {
         let root = runner.root();
         let tree = root.join("target/planted/tree");
         let listed = ["ls-files", "--cached", "--others", "--exclude-standard"];
@@ -109,30 +109,35 @@ impl Garden {
         caught
     }
 
-    fn patch(&self, patch: &Path, way: &[&str]) -> Result<(), Failure> {
+    pub(crate) fn patch(&self, patch: &Path, way: &[&str]) -> Result<(), Failure> {
         let mut command = Command::new("patch");
         command.args(["--strip=1", "--silent", "--no-backup-if-mismatch"]).args(way);
         command.arg("--input").arg(patch).current_dir(&self.tree);
         Runner::output(STEP, command).map(drop)
     }
 
-    fn build(&self, runner: &Runner) -> Result<(), Failure> {
+    pub(crate) fn build(&self, runner: &Runner) -> Result<(), Failure> {
         let args = ["build", "--quiet", "--release", "--package", "duroxide-sim"];
         let mut command = runner.command("cargo", &args);
         command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
         Runner::output(STEP, command).map(drop)
     }
 
-    /// Seeds until one fails.
-    fn hunt(&self, seeds: u64) -> Result<Caught, Failure> {
+    /// So many seeds of what was built.
+    pub(crate) fn seeds(&self, seeds: u64, options: &[&str]) -> Result<Value, Failure> {
         let mut command = Command::new(self.target.join("release/duroxide-sim"));
         let seeds = seeds.to_string();
-        command.args(["run", "--scenario", "all", "--until-failure", "--json", "--seeds", &seeds]);
+        command.args(["run", "--scenario", "all", "--json", "--seeds", &seeds]).args(options);
         command.current_dir(&self.tree).stderr(Stdio::null());
         let shown = display(&command);
         let output = command.output().map_err(|error| Failure::io(shown.clone(), error))?;
-        let summary: Value = serde_json::from_slice(&output.stdout)
-            .map_err(|error| failed(format!("{shown} printed no JSON: {error}")))?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| failed(format!("{shown} printed no JSON: {error}")))
+    }
+
+    /// Seeds until one fails.
+    fn hunt(&self, seeds: u64) -> Result<Caught, Failure> {
+        let summary = self.seeds(seeds, &["--until-failure"])?;
         let first = summary["failed"].as_array().and_then(|failed| failed.first());
         Ok(Caught {
             seeds: first.and_then(|first| first["seed"].as_u64()).map(|seed| seed + 1),

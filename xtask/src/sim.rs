@@ -1,16 +1,17 @@
 //! `cargo xtask sim`: the simulation in an optimised build; arguments and exit code are
-//! those of `duroxide-sim` itself, but for `planted`, which builds it many times.
+//! those of `duroxide-sim` itself, but for `planted` and `real`, which build it of changed
+//! sources.
 
-use crate::planted;
 use crate::runner::{Failure, Runner, display};
+use crate::{planted, real};
 use std::process::Command;
 
 /// Hand over to `duroxide-sim`.
 pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
-    if let Some((command, rest)) = args.split_first()
-        && command == "planted"
-    {
-        return planted::run(runner, rest);
+    match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
+        Some(("planted", rest)) => return planted::run(runner, rest),
+        Some(("real", rest)) => return real::run(runner, rest),
+        _ => {}
     }
     let mut command = command(runner, &args.iter().map(String::as_str).collect::<Vec<_>>());
     let status = command.status().map_err(|error| Failure::io(display(&command), error))?;

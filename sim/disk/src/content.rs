@@ -5,7 +5,7 @@
 //! each such sector whether it comes back old, new, as in between, or as garbage.
 
 use crate::counts::Counts;
-use crate::dice::Dice;
+use duroxide_sim_dice::Dice;
 
 /// The unit that a disk writes.
 pub(crate) const SECTOR: usize = 512;

@@ -2,7 +2,7 @@
 
 use super::{Content, Mood, SECTOR};
 use crate::counts::Counts;
-use crate::dice::Dice;
+use duroxide_sim_dice::Dice;
 use std::collections::BTreeSet;
 
 fn cut(content: &mut Content, mood: Mood, seed: u64) -> Counts {

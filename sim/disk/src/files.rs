@@ -6,9 +6,9 @@
 
 use crate::content::{Content, Mood};
 use crate::counts::Counts;
-use crate::dice::Dice;
 use crate::locks::{Locks, ShmLocks};
 use crate::shm::Shm;
+use duroxide_sim_dice::Dice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -15,7 +15,6 @@
 
 mod content;
 mod counts;
-mod dice;
 mod disk;
 mod files;
 mod handle;

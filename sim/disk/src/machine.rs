@@ -3,9 +3,9 @@
 
 use crate::content::Mood;
 use crate::counts::Counts;
-use crate::dice::Dice;
 use crate::files::{FileId, Files};
 use crate::operation::{Code, Operation, Strike, Verdict};
+use duroxide_sim_dice::Dice;
 use libsqlite3_sys as ffi;
 use std::collections::BTreeMap;
 use std::sync::Arc;

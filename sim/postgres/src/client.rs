@@ -2,11 +2,12 @@
 //! for another's sake, when the connection broke, and when its answer was lost; by the rules
 //! and limits of the real provider.
 
-use crate::dice::Dice;
+use crate::pace::most_of;
 use crate::provider::ModelledPostgres;
 use crate::session::{Reply, Script, Session};
 use crate::statement::SqlState;
 use duroxide_provider::ProviderError;
+use duroxide_sim_dice::Dice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -53,8 +54,8 @@ impl ModelledPostgres {
                 core.counters.retries += 1;
                 core.counters.retries
             };
-            let mut dice = Dice::new(self.server.options.seed, "pause", nth);
-            env.sleep(dice.most_of(pause)).await;
+            let mut dice = Dice::nth(self.server.options.seed, "pause", nth);
+            env.sleep(most_of(&mut dice, pause)).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
     }

@@ -18,10 +18,10 @@
 //! `locks`; `wake`, how nodes hear of work; `client`, the provider's retries.
 
 mod client;
-mod dice;
 mod inspect;
 mod locks;
 mod options;
+mod pace;
 mod provider;
 mod rows;
 mod server;

@@ -1,6 +1,5 @@
 //! The server: what all sessions share, and its death. Not here: what a session does.
 
-use crate::dice::Dice;
 use crate::locks::Locks;
 use crate::options::Options;
 use crate::statement::{Kind, SqlState, Statement, Verdict};
@@ -8,6 +7,7 @@ use crate::unflushed::Unflushed;
 use crate::wake::Listeners;
 use duroxide_model::{ModelProvider, State};
 use duroxide_provider::env::Env;
+use duroxide_sim_dice::Dice;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -139,7 +139,7 @@ impl Server {
         core.life += 1;
         core.counters.restarts += 1;
         core.locks = Locks::default();
-        let mut dice = Dice::new(self.options.seed, "crash", core.life);
+        let mut dice = Dice::nth(self.options.seed, "crash", core.life);
         let now = self.env.clock.monotonic();
         let forgotten = core.unflushed.lose(now, |most| dice.up_to(most));
         core.counters.forgotten += forgotten.len() as u64;

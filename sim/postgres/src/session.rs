@@ -3,14 +3,15 @@
 //! (`rows`, `take`), what the client makes of the answer (`client`).
 
 use crate::client::Answer;
-use crate::dice::{Dice, Yield};
 use crate::locks::Row;
+use crate::pace::{Yield, latency};
 use crate::server::Server;
 use crate::statement::{Kind, SqlState, Statement, Verdict};
 use crate::take::{Hidden, Take};
 use crate::unflushed::Before;
 use crate::wake::{ListenerId, POLL_IN_VAIN, tell};
 use duroxide_model::State;
+use duroxide_sim_dice::Dice;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -78,7 +79,7 @@ impl<T> Session<T> {
             script: Arc::clone(script),
             id,
             life,
-            dice: Dice::new(server.options.seed, "session", id),
+            dice: Dice::nth(server.options.seed, "session", id),
             held: BTreeSet::new(),
             reply: Some(reply),
             is_muted: false,
@@ -140,7 +141,7 @@ impl<T> Session<T> {
     /// Announce a statement, and let its time pass.
     async fn statement(&mut self, kind: Kind, row: Option<&Row>) -> Result<(), SqlState> {
         Yield(self.dice.up_to(self.server.options.yields)).await;
-        let latency = self.dice.latency(self.server.options.latency);
+        let latency = latency(&mut self.dice, self.server.options.latency);
         if !latency.is_zero() {
             self.server.env.sleep(latency).await;
         }

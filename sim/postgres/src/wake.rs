@@ -7,13 +7,14 @@
 //! idle node owns no period.
 
 use crate::client::Answer;
-use crate::dice::{Dice, Yield};
+use crate::pace::{Yield, latency};
 use crate::provider::ModelledPostgres;
 use crate::rows::find;
 use crate::server::Server;
 use crate::statement::{Kind, Statement, Verdict};
 use duroxide_model::State;
 use duroxide_provider::{InstanceInfo, InstanceKey, WaitForWork, WakeSeq, WatchRequest};
+use duroxide_sim_dice::Dice;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,9 +153,9 @@ pub(crate) async fn tell(server: Arc<Server>, call: &'static str, id: ListenerId
     let statement =
         Statement { call, kind: Kind::Notify, nth: 0, session: 0, row: None, listener: Some(name) };
     let (verdict, nth) = server.announce(statement);
-    let mut dice = Dice::new(server.options.seed, "notify", nth);
+    let mut dice = Dice::nth(server.options.seed, "notify", nth);
     Yield(dice.up_to(server.options.yields)).await;
-    let mut latency = dice.latency(server.options.latency);
+    let mut latency = latency(&mut dice, server.options.latency);
     let mut is_lost = muted;
     match verdict {
         Verdict::Go => {}

@@ -8,7 +8,7 @@ use super::record::Record;
 use crate::wrong::Verdict;
 use duroxide_core::TimeMs;
 use duroxide_provider::{
-    ActivityFate, ActivityKey, CommitId, Held, InstanceKey, LeaseId, LeaseState, Release,
+    ActivityFate, ActivityKey, Held, InstanceKey, LeaseId, LeaseState, Release,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -175,8 +175,8 @@ impl Leases {
             }
         }
         // Which lease a commit kept is not known if it was not accepted.
-        if let Some((_, CommitId(commit))) = request.commit {
-            self.loose.insert(commit);
+        if let Some((_, commit)) = request.commit {
+            self.loose.insert(commit.0);
         }
     }
 

@@ -73,16 +73,17 @@ const RULES: &[Rule] = &[
     },
     rule("duroxide-scenarios", &["duroxide-core", "duroxide-sdk"]),
     rule("duroxide-sim", WORLD),
+    rule("duroxide-sim-dice", &[]),
     Rule {
         name: "duroxide-sim-disk",
-        normal: &["duroxide-sqlite"],
+        normal: &["duroxide-sqlite", "duroxide-sim-dice"],
         optional: &[],
         dev: &["duroxide-core", "duroxide-provider"],
     },
     rule("duroxide-sim-example", &["duroxide", "duroxide-sim"]),
     Rule {
         name: "duroxide-sim-postgres",
-        normal: &["duroxide-core", "duroxide-provider", "duroxide-model"],
+        normal: &["duroxide-core", "duroxide-provider", "duroxide-model", "duroxide-sim-dice"],
         optional: &[],
         dev: &["duroxide-conformance", "duroxide-runtime"],
     },
@@ -104,6 +105,7 @@ const WORLD: &[&str] = &[
     "duroxide-remote",
     "duroxide-model",
     "duroxide-scenarios",
+    "duroxide-sim-dice",
     "duroxide-sim-disk",
     "duroxide-sim-postgres",
 ];

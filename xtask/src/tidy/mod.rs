@@ -8,6 +8,7 @@ mod functions;
 mod locks;
 mod openings;
 mod readme;
+mod simulation;
 mod sizes;
 mod source;
 mod sql;
@@ -74,6 +75,7 @@ fn check_files(files: &[SourceFile]) -> Vec<Finding> {
         findings.extend(sql::check(file));
     }
     findings.extend(sizes::check_core(files));
+    findings.extend(simulation::check(files));
     findings
 }
 
