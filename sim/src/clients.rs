@@ -97,6 +97,7 @@ impl Visit<'_> {
         let (_, info) = self.until_known(|| self.client.wait(id, PATIENCE)).await?;
         lock(&self.desk.seen).push(Seen { end: info.state, plan, sent });
         self.desk.news.notify_waiters();
+        self.host.stage().stir();
         Ok(())
     }
 

@@ -215,7 +215,6 @@ impl Host {
     /// It has come to a point: whatever is planned there happens. Gives what only the
     /// caller can carry out.
     pub(crate) fn strike(&self, boundary: Boundary) -> Vec<Then> {
-        self.stage.stir();
         if !self.is_alive() {
             return Vec::new();
         }
@@ -260,6 +259,7 @@ impl Host {
     pub(crate) fn reset_connections(&self, name: &str) {
         self.suffers(name);
         self.connections.resets.fetch_add(1, Ordering::Relaxed);
+        self.stage.stir();
         for waker in lock(&self.connections.open).values() {
             waker.wake();
         }

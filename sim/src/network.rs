@@ -33,7 +33,6 @@ impl Network for HostNetwork {
             host.pass().await;
             host.stage().record(host.name(), "connect", address.as_bytes());
             let inner = TcpStream::connect(address).await?;
-            host.stage().stir();
             Ok(Box::new(HostStream::new(inner, host)) as Box<dyn Stream>)
         })
     }
@@ -57,6 +56,7 @@ impl Listener for HostListener {
     fn accept(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
             let (inner, _) = self.inner.accept().await?;
+            // Turmoil tells the other end at once.
             self.host.stage().stir();
             let host = Arc::clone(&self.host);
             host.gate().await;
@@ -117,9 +117,7 @@ impl AsyncRead for HostStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_usable(cx))?;
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        self.host.stage().stir();
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
     }
 }
 

@@ -98,12 +98,13 @@ impl Stage {
         self.trace.record(self.timeline.now(), host, what, detail, Some(call));
     }
 
-    /// Something moved: time must not jump before what follows from it is over.
+    /// One host did something to another, not by a message: time must not jump before the
+    /// other has noticed.
     pub(crate) fn stir(&self) {
         self.stirs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often something moved.
+    /// How often that was so.
     pub(crate) fn stirs(&self) -> u64 {
         self.stirs.load(Ordering::Relaxed)
     }

@@ -77,11 +77,15 @@ impl Future for Sleep {
             }
             return Poll::Ready(());
         }
-        let ticket = *self.ticket.get_or_insert_with(|| {
-            state.next += 1;
-            state.next
-        });
-        state.sleepers.insert((self.deadline, ticket), cx.waker().clone());
+        match self.ticket.and_then(|ticket| state.sleepers.get_mut(&(self.deadline, ticket))) {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => {
+                state.next += 1;
+                self.ticket = Some(state.next);
+                let at = (self.deadline, state.next);
+                state.sleepers.insert(at, cx.waker().clone());
+            }
+        }
         Poll::Pending
     }
 }

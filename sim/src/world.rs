@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 const TICK: Duration = Duration::from_millis(1);
-/// A message may be between a link and its receiver for a step without being listed.
+/// So many steps in a row without anything to wait for are enough to say that nothing comes.
 const QUIET_STEPS: u32 = 3;
 /// A run that needs more spins.
 const MOST_STEPS: u64 = 3_000_000;
@@ -139,7 +139,7 @@ impl<'a> World<'a> {
     fn drive(&mut self, at_most: Duration) -> Verdict {
         loop {
             let before = self.stage.stirs();
-            let woken = self.stage.timeline.advance_to(self.now());
+            self.stage.timeline.advance_to(self.now());
             let over = self.sim.step().map_err(|error| Wrong::of("world", error.to_string()))?;
             let steps = self.stage.count_step();
             self.carry_out_orders();
@@ -160,12 +160,11 @@ impl<'a> World<'a> {
                 let problem = format!("not everything ended within {at_most:?} of virtual time");
                 return Err(Wrong::of("liveness", problem));
             }
-            if woken > 0 || before != self.stage.stirs() || self.is_something_under_way() {
+            // A step ends when no host has anything left to do; so only a message, or what one
+            // host did to another in it, makes the next one.
+            if before != self.stage.stirs() || self.is_something_under_way() {
                 self.quiet = 0;
             } else {
-                self.quiet += 1;
-            }
-            if self.quiet >= QUIET_STEPS {
                 self.jump()?;
             }
         }
@@ -179,13 +178,15 @@ impl<'a> World<'a> {
     fn jump(&mut self) -> Verdict {
         let planned = self.later.first_key_value().map(|((at, _), _)| *at);
         let next = [self.stage.timeline.next_deadline(), planned].into_iter().flatten().min();
-        let next =
-            next.ok_or_else(|| Wrong::of("liveness", "everybody waits, and nobody for a time"))?;
-        let left = next.saturating_sub(self.now());
-        if left > TICK {
-            let whole = left.as_nanos().div_ceil(TICK.as_nanos());
-            self.ahead += Duration::from_millis(whole as u64);
-        }
+        let Some(next) = next else {
+            self.quiet += 1;
+            if self.quiet < QUIET_STEPS {
+                return Ok(());
+            }
+            return Err(Wrong::of("liveness", "everybody waits, and nobody for a time"));
+        };
+        let whole = next.saturating_sub(self.now()).as_nanos().div_ceil(TICK.as_nanos());
+        self.ahead += Duration::from_millis(whole as u64);
         self.quiet = 0;
         Ok(())
     }
@@ -212,6 +213,7 @@ impl<'a> World<'a> {
 
     fn carry_out_orders(&mut self) {
         for order in self.stage.take_orders() {
+            self.stage.stir();
             match order {
                 Order::Crash { host, down, silent, counts } => {
                     if silent {

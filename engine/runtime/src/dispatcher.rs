@@ -33,8 +33,14 @@ pub(crate) async fn watch(node: Arc<Node>) {
         };
         match answer {
             Ok(seq) => {
-                after = seq;
                 backoff = Backoff::starting_at(&node.env, interval);
+                // Nothing has happened. Only a call that the store refused is tried again.
+                if seq == after {
+                    node.wakes.orchestrations.notify_one();
+                    node.wakes.activities.notify_one();
+                    continue;
+                }
+                after = seq;
             }
             // Polling is only the fallback.
             Err(error) => {

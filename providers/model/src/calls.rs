@@ -47,7 +47,7 @@ impl State {
             let news = row.unseen(now).filter(|(_, message)| !(held && message.told));
             calls.extend(news.map(|(id, _)| Call::Message(*id)));
         }
-        for (key, row, activity) in self.queue() {
+        for (key, row, activity) in self.activities() {
             if activity.is_free(row, now) {
                 calls.insert(Call::Activity(key));
             }
@@ -69,12 +69,12 @@ impl State {
 }
 
 /// The times that matter to an instance.
-fn due(row: &Instance) -> Vec<TimeMs> {
-    let mut times: Vec<_> = row.ready_at().into_iter().collect();
-    times.extend(row.lease.as_ref().map(|lease| lease.until));
-    times.extend(row.inbox.values().map(|message| message.visible_at));
-    for activity in row.activities.values() {
-        times.push(activity.lease.as_ref().map_or(activity.visible_at, |lease| lease.until));
-    }
-    times
+fn due(row: &Instance) -> impl Iterator<Item = TimeMs> {
+    let its_own = row.ready_at().into_iter().chain(row.lease.as_ref().map(|lease| lease.until));
+    let messages = row.inbox.values().map(|message| message.visible_at);
+    let activities = row
+        .activities
+        .values()
+        .map(|activity| activity.lease.as_ref().map_or(activity.visible_at, |lease| lease.until));
+    its_own.chain(messages).chain(activities)
 }

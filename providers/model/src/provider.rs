@@ -122,6 +122,17 @@ impl ModelProvider {
         answer
     }
 
+    /// Change what is stored for a moment: nothing is announced, and whoever changes it puts
+    /// it back.
+    pub fn alter<A>(&self, change: impl FnOnce(&mut State) -> A) -> A {
+        change(&mut self.at_this_time())
+    }
+
+    /// How often something called for a node, by now.
+    pub fn wake_seq(&self) -> WakeSeq {
+        self.look().wake_seq
+    }
+
     /// Make something of an instance undecodable, from now on until it is written anew.
     pub fn damage(&self, key: &InstanceKey, what: Stored) {
         self.edit(|state| {

@@ -246,15 +246,19 @@ impl State {
         if row.execution == key.execution { row.activities.get_mut(&key.event) } else { None }
     }
 
+    /// Every activity.
+    pub(crate) fn activities(&self) -> impl Iterator<Item = (ActivityKey, &Instance, &Activity)> {
+        self.instances.iter().flat_map(|(incarnation, row)| {
+            row.activities.iter().map(move |(event, activity)| {
+                let (incarnation, execution, event) = (*incarnation, row.execution, *event);
+                (ActivityKey { incarnation, execution, event }, row, activity)
+            })
+        })
+    }
+
     /// Every activity, the longest in the queue first.
     pub(crate) fn queue(&self) -> Vec<(ActivityKey, &Instance, &Activity)> {
-        let mut queue = Vec::new();
-        for (incarnation, row) in &self.instances {
-            for (event, activity) in &row.activities {
-                let (incarnation, execution, event) = (*incarnation, row.execution, *event);
-                queue.push((ActivityKey { incarnation, execution, event }, row, activity));
-            }
-        }
+        let mut queue: Vec<_> = self.activities().collect();
         queue.sort_by_key(|(_, _, activity)| (activity.visible_at, activity.order));
         queue
     }

@@ -167,7 +167,9 @@ fn trees(state: &State, roots: &BTreeSet<Incarnation>) -> Vec<Row> {
 
 /// The instance of this name.
 pub(crate) fn find<'a>(state: &'a State, key: &InstanceKey) -> Option<(Incarnation, &'a Instance)> {
-    state.instances.iter().find(|(_, row)| row.key == *key).map(|(id, row)| (*id, row))
+    // Ids differ, namespaces hardly ever do.
+    let is_it = |row: &Instance| row.key.id == key.id && row.key.namespace == key.namespace;
+    state.instances.iter().find(|(_, row)| is_it(row)).map(|(id, row)| (*id, row))
 }
 
 fn is_running(row: &Instance) -> bool {

@@ -95,7 +95,7 @@ impl Server {
     /// Tell those who wait what time has brought. To be done before anything else announces
     /// itself, so that the two are not taken for each other.
     pub(crate) fn look_at_the_clock(&self, core: &mut Core) {
-        let seq = self.model.edit(|state| state.wake_seq);
+        let seq = self.model.wake_seq();
         core.listeners.time_has_come(seq);
     }
 

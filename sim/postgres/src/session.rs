@@ -296,9 +296,9 @@ impl<T> Session<T> {
     fn apply(&self) -> Answer<T> {
         let (model, script) = (&self.server.model, &self.script);
         let Some(take) = &script.take else { return (script.apply)() };
-        let hidden = model.edit(|state| Hidden::of(state, take, &self.held));
+        let hidden = model.alter(|state| Hidden::of(state, take, &self.held));
         let answer = (script.apply)();
-        model.edit(|state| hidden.restore(state));
+        model.alter(|state| hidden.restore(state));
         model.look_at(|state| take.check(state, &self.held));
         answer
     }

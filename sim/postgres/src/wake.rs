@@ -13,7 +13,9 @@ use crate::rows::find;
 use crate::server::Server;
 use crate::statement::{Kind, Statement, Verdict};
 use duroxide_model::State;
-use duroxide_provider::{InstanceInfo, InstanceKey, WaitForWork, WakeSeq, WatchRequest};
+use duroxide_provider::{
+    Incarnation, InstanceInfo, InstanceKey, WaitForWork, WakeSeq, WatchRequest,
+};
 use duroxide_sim_dice::Dice;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,8 +42,33 @@ struct Listener {
     bell: Arc<Notify>,
     /// When it finds out what it was not told, by the monotonic clock.
     poll_at: Option<Duration>,
-    /// What a watch looks at, and the revision it knows.
-    watched: Option<(InstanceKey, Option<u64>)>,
+    /// What a watch looks at.
+    watched: Option<Watched>,
+}
+
+/// An instance, as a watch knows it.
+struct Watched {
+    key: InstanceKey,
+    /// The revision that is known.
+    revision: Option<u64>,
+    /// Where it was found last.
+    place: Option<Incarnation>,
+}
+
+impl Watched {
+    /// Whether it has changed.
+    fn is_news(&mut self, state: &State) -> bool {
+        let here = self.place.and_then(|id| state.instances.get(&id));
+        let row = match here.filter(|row| row.key == self.key) {
+            Some(row) => Some(row),
+            None => {
+                let found = find(state, &self.key);
+                self.place = found.map(|(id, _)| id);
+                found.map(|(_, row)| row)
+            }
+        };
+        row.map(|row| row.revision) != self.revision
+    }
 }
 
 /// All of them.
@@ -111,19 +138,24 @@ impl Listeners {
     pub(crate) fn concerned(&mut self, state: &State) -> Vec<ListenerId> {
         let is_work = self.seen != state.wake_seq;
         self.seen = state.wake_seq;
-        let is_concerned = |listener: &Listener| match &listener.watched {
+        let is_concerned = |listener: &mut Listener| match &mut listener.watched {
             None => is_work,
-            Some((key, known)) => find(state, key).map(|(_, row)| row.revision) != *known,
+            Some(watched) => watched.is_news(state),
         };
-        let concerned = self.all.iter().filter(|(_, listener)| is_concerned(listener));
-        concerned.map(|(id, _)| id.clone()).collect()
+        let mut concerned = Vec::new();
+        for (id, listener) in &mut self.all {
+            if is_concerned(listener) {
+                concerned.push(id.clone());
+            }
+        }
+        concerned
     }
 
     /// Watch an instance of which this revision is known.
-    pub(crate) fn watch(&mut self, key: &InstanceKey, known: Option<u64>) -> ListenerId {
+    pub(crate) fn watch(&mut self, key: &InstanceKey, revision: Option<u64>) -> ListenerId {
         self.watches += 1;
         let id = ListenerId::Watch(self.watches);
-        self.of(&id, 0).watched = Some((key.clone(), known));
+        self.of(&id, 0).watched = Some(Watched { key: key.clone(), revision, place: None });
         id
     }
 

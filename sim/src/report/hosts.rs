@@ -5,7 +5,6 @@ use super::story::{HostKind, HostStory, Mark, MarkKind, Us};
 use crate::counts::IDLE;
 use crate::fault::{CATALOGUE, Fault};
 use crate::plan::{OUTSIDE, Planned, STORE};
-use crate::run::VERIFIER;
 use crate::trace::Entry;
 
 /// The hosts so far.
@@ -18,13 +17,10 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// The place of a host in the list; `None` if it has no part in the story.
-    pub(crate) fn place(&mut self, name: &str) -> Option<usize> {
-        if name == VERIFIER {
-            return None;
-        }
+    /// The place of a host in the list.
+    pub(crate) fn place(&mut self, name: &str) -> usize {
         let found = self.list.iter().position(|host| host.name == name);
-        Some(found.unwrap_or_else(|| {
+        found.unwrap_or_else(|| {
             let kind = match name {
                 STORE => HostKind::Store,
                 OUTSIDE => HostKind::Outside,
@@ -34,7 +30,7 @@ impl Hosts {
             let (name, lives, troubled) = (name.to_owned(), Vec::new(), Vec::new());
             self.list.push(HostStory { name, kind, lives, troubled });
             self.list.len() - 1
-        }))
+        })
     }
 
     /// A life begins.

@@ -12,7 +12,7 @@ use duroxide_provider::{
 impl Teller<'_> {
     pub(super) fn leased(&mut self, done: &Done<'_>) -> Option<()> {
         let request: LeaseOrchestrations = self.calls.request(done.call)?;
-        let host = self.hosts.place(&request.node.name)?;
+        let host = self.hosts.place(&request.node.name);
         for leased in done.answer::<LeasedOrchestrations>()?.ok()?.instances {
             let instance = self.instance(&leased.key);
             self.incarnations.insert(leased.incarnation, instance);
@@ -41,7 +41,7 @@ impl Teller<'_> {
 
     pub(super) fn activities_leased(&mut self, done: &Done<'_>) -> Option<()> {
         let request: LeaseActivities = self.calls.request(done.call)?;
-        let host = self.hosts.place(&request.node.name)?;
+        let host = self.hosts.place(&request.node.name);
         for leased in done.answer::<LeasedActivities>()?.ok()?.activities {
             let instance = self.instance(&leased.key);
             self.activities.insert(leased.activity, leased.name.clone());

@@ -69,7 +69,7 @@ impl<'a> Teller<'a> {
     }
 
     fn hear(&mut self, entry: &'a Entry) {
-        let Some(host) = self.hosts.place(&entry.host) else { return };
+        let host = self.hosts.place(&entry.host);
         let at = us(entry);
         match entry.what.rsplit_once(' ').unwrap_or((&entry.what, "")) {
             ("starts", _) => self.hosts.starts(host, at),
