@@ -60,10 +60,7 @@ pub(crate) fn open_writer(
         Location::File { .. } => {
             // Looked at before anything is changed: a file that is not ours stays as it is.
             schema::check(&connection)?;
-            let mode: String =
-                connection
-                    .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-            expect("journal_mode", &mode, "wal")?;
+            keep_a_log(&connection)?;
             connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
             synchronous(&connection, durability)?;
             schema::migrate(&connection)?;
@@ -85,6 +82,20 @@ pub(crate) fn open_copier(storage: &dyn Storage, path: &Path) -> Result<Connecti
     let connection = open(Mode::Write).or_else(|_| open(Mode::Read))?;
     prepare(&connection)?;
     Ok(connection)
+}
+
+/// With a log a commit is durable when it is synced; a journal comes back with a folder
+/// that was not.
+fn keep_a_log(connection: &Connection) -> Result<()> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    // SQLite names the mode before it has written it: a disk that fails says so only after
+    // the last row.
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    expect("journal_mode", &mode, "wal")
 }
 
 /// What COMMIT waits for.

@@ -202,6 +202,37 @@ fn a_production_store_that_does_not_wait_for_the_disk_loses_some() {
     assert!(kept.lost > 20, "{kept:?}");
 }
 
+/// Without its log a store would lose what it has acknowledged: a journal comes back when the
+/// power is cut. SQLite goes on without one if the disk fails where it is asked for.
+#[test]
+fn a_store_that_meets_a_failing_disk_keeps_a_log_or_does_not_open() {
+    let mut opened = 0;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for change in 1..=120 {
+        let disk = Disk::new(change);
+        let still = Still(Arc::default());
+        disk.strike(Strike::at_change(change, Verdict::Fail));
+        runtime.block_on(async {
+            let storage = Arc::new(disk.process());
+            let options = SqliteOptions { storage, ..SqliteOptions::new(FILE) };
+            if let Ok(store) = SqliteProvider::open(still.env(), options).await {
+                opened += 1;
+                disk.heal();
+                assert_eq!(journal_mode(&disk), "wal", "change {change} of the disk failed");
+                store.close().await.unwrap();
+            }
+        });
+    }
+    assert!((1..120).contains(&opened), "{opened}");
+}
+
+fn journal_mode(disk: &Disk) -> String {
+    let process = disk.process();
+    let flags = OpenFlags::default();
+    let sql = Connection::open_with_flags_and_vfs(FILE, flags, process.vfs()).unwrap();
+    sql.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
+}
+
 /// Lock files too die with their process: who comes next waits for nobody, and knows that
 /// what was held is abandoned.
 #[test]
