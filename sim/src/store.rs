@@ -10,7 +10,7 @@ use crate::oracle::{Fact, Ledger};
 use crate::plan::{StoreKind, Sync};
 use crate::point::{Boundary, DiskCall, Op};
 use crate::sync::lock;
-use crate::tap::{Edge, Inside, StoreTap};
+use crate::tap::{Edge, Inside, StoreTap, Witness};
 use crate::wrong::{Verdict, Wrong};
 use duroxide_provider::Store;
 use duroxide_provider::env::Env;
@@ -112,11 +112,24 @@ impl Backend {
             ledger.asked(&Fact::StoreDied);
             host.stage().count(host.name(), sometimes::STORE_RESTART);
         }
-        let store = match host.stage().plan.store.kind {
-            StoreKind::Sqlite => self.sqlite(&host, &env).await,
-            StoreKind::Postgres => self.postgres(&host, &env),
+        let stage = Arc::clone(host.stage());
+        let witness = |store| {
+            let (ledger, stage) = (Arc::clone(&ledger), Arc::clone(&stage));
+            Arc::new(Witness { store, ledger, stage }) as Arc<dyn Store>
         };
-        *lock(&self.open) = Some(Arc::clone(&store));
+        let (open, store) = match stage.plan.store.kind {
+            StoreKind::Sqlite => {
+                let open = self.sqlite(&host, &env).await;
+                (Arc::clone(&open), witness(open))
+            }
+            // Seen at the commit: an answer may come long after the next call is carried out.
+            StoreKind::Postgres => {
+                let open = self.postgres(&host, &env);
+                let watched = open.watched(witness);
+                (open as Arc<dyn Store>, watched as Arc<dyn Store>)
+            }
+        };
+        *lock(&self.open) = Some(open);
         let tap = StoreTap(Arc::new(Inside { host, env: env.clone(), store, ledger }));
         let listener = env.network.listen(PORT).await?;
         let options = ServerOptions::new(Token::new(SECRET)?);
@@ -156,7 +169,7 @@ impl Backend {
     }
 
     /// The server on the disk it had.
-    fn postgres(&self, host: &Arc<Host>, env: &Env) -> Arc<dyn Store> {
+    fn postgres(&self, host: &Arc<Host>, env: &Env) -> Arc<ModelledPostgres> {
         let mut server = lock(&self.server);
         let opened = if let Some(before) = server.take() {
             before.reopened(env.clone())

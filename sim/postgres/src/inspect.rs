@@ -1,20 +1,17 @@
 //! Reads and management: [`Inspect`], each a script for a session.
 
 use crate::client::Answer;
-use crate::provider::ModelledPostgres;
+use crate::provider::{Model, ModelledPostgres};
 use crate::{rows, wake};
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
-use duroxide_model::{ModelProvider, State};
+use duroxide_model::State;
 use duroxide_provider::{
     Deleted, ExecutionInfo, Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree,
     ListFilter, Page, PruneRule, Pruned, QueueDepths, Selection, SystemMetrics, UnclaimedNames,
     WatchRequest,
 };
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-type Model = Arc<ModelProvider>;
 
 impl ModelledPostgres {
     /// How the instance stands, read for this call.

@@ -14,7 +14,8 @@ use duroxide_provider::env::Env;
 use duroxide_provider::{
     ActivityFate, CommitOutcome, CommitTurn, CompleteActivity, HistoryPage, LeaseActivities,
     LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations, MailPage, Provider,
-    ProviderError, ReadHistory, ReadMail, Release, Renew, Submit, Submitted, WaitForWork, WakeSeq,
+    ProviderError, ReadHistory, ReadMail, Release, Renew, Store, Submit, Submitted, WaitForWork,
+    WakeSeq,
 };
 use futures_util::FutureExt as _;
 use std::fmt;
@@ -45,17 +46,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// ```
 pub struct ModelledPostgres {
     pub(crate) server: Arc<Server>,
-    pub(crate) handle: Arc<ModelProvider>,
+    /// What a call does at its commit: the model, and perhaps one who watches it.
+    pub(crate) handle: Model,
     pub(crate) closed: AtomicBool,
 }
 
 impl fmt::Debug for ModelledPostgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ModelledPostgres({:?})", self.handle)
+        write!(f, "ModelledPostgres({:?})", self.server.model)
     }
 }
 
-type Model = Arc<ModelProvider>;
+/// What calls are carried out on, each all at once.
+pub(crate) type Model = Arc<dyn Store>;
 
 /// What a call carries; sent again with each try.
 pub(crate) trait Request: Clone + Send + Sync + 'static {}
@@ -74,7 +77,11 @@ impl ModelledPostgres {
     }
 
     fn on(server: &Arc<Server>) -> Arc<Self> {
-        let handle = Arc::new(server.model.another());
+        Self::watched_on(server, |model| model)
+    }
+
+    fn watched_on(server: &Arc<Server>, watch: impl FnOnce(Model) -> Model) -> Arc<Self> {
+        let handle = watch(Arc::new(server.model.another()));
         let server = Arc::clone(server);
         Arc::new(Self { server, handle, closed: AtomicBool::new(false) })
     }
@@ -82,6 +89,14 @@ impl ModelledPostgres {
     /// Another handle on the same store, as another process would have.
     pub fn another(&self) -> Arc<Self> {
         Self::on(&self.server)
+    }
+
+    /// Another handle, on which somebody watches: `watch` is given what carries calls out, and
+    /// gives what does that in its place. It gets each call at its commit, one after the
+    /// other, in the order in which they are carried out, whatever becomes of the answers; a
+    /// call that is sent again comes again. It must not wait, nor call this server.
+    pub fn watched(&self, watch: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Arc<Self> {
+        Self::watched_on(&self.server, watch)
     }
 
     /// The server on the same disk after its host died and came up again with this Env. What

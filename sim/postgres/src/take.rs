@@ -162,11 +162,12 @@ impl<'a> Room<'a> {
             return true;
         }
         let may_own = state.sessions.get(key).is_none_or(|session| {
-            if session.node.name == self.node.name {
-                session.node.run <= self.node.run
-            } else {
-                session.idle_until <= state.now || is_bereft(state, key)
-            }
+            session.idle_until <= state.now
+                || if session.node.name == self.node.name {
+                    session.node.run <= self.node.run
+                } else {
+                    is_bereft(state, key)
+                }
         });
         if !may_own || self.left == 0 {
             return false;

@@ -1,5 +1,5 @@
 //! Facts: what the store was asked and what it answered, in the order in which it was seen
-//! at the store. Not here: who makes them of calls (`ledger`), and what they must look like.
+//! at the store; of the modelled PostgreSQL that is the order of its commits. Not here: who makes them of calls (`ledger`), and what they must look like.
 
 use super::managed::Managed;
 use crate::wrong::{Verdict, Wrong};
@@ -13,7 +13,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// When a call was under way, in calls of the store. What has ended before another began
-/// comes first; of two that overlap either may.
+/// comes first; of two that overlap either may. On the modelled PostgreSQL no two overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     /// When the store got it; of a call that came more than once, the first time.

@@ -39,15 +39,13 @@ struct Grant {
     until: u64,
     /// The store may have forgotten it.
     doubtful: bool,
-    /// When the answer was seen.
-    seen: u64,
     /// Something was accepted under it, so it is as durable as that.
     used: bool,
 }
 
 impl Grant {
     fn new(lease: LeaseId, until: u64) -> Self {
-        Self { lease, until, doubtful: false, seen: 0, used: false }
+        Self { lease, until, doubtful: false, used: false }
     }
 }
 
@@ -59,7 +57,7 @@ impl Oracle for Leases {
                 for instance in &leased.instances {
                     let asked = self.asked.get(&request.lease.0).copied();
                     let grant = (instance.lease, asked.unwrap_or_default());
-                    self.granted(&instance.key, grant, leased.store_now, span)?;
+                    self.granted(&instance.key, grant, leased.store_now)?;
                 }
                 self.passes(leased.store_now, span);
             }
@@ -82,8 +80,9 @@ impl Oracle for Leases {
             Fact::Committed(accepted) => self.committed(accepted, span)?,
             Fact::ActivitiesLeased(request, leased) => {
                 for one in &leased.activities {
+                    // One that asks again after its lease was taken over is granted it anew.
                     let grants = self.activities.entry(one.activity).or_default();
-                    if !grants.iter().any(|grant| grant.lease == request.lease) {
+                    if grants.last().is_none_or(|last| last.lease != request.lease) {
                         grants.push(Grant::new(request.lease, 0));
                     }
                 }
@@ -133,7 +132,6 @@ impl Leases {
         key: &InstanceKey,
         (lease, asked): (LeaseId, u64),
         now: TimeMs,
-        span: Span,
     ) -> Verdict {
         let until = self.until(asked);
         let grants = self.instances.entry(key.clone()).or_default();
@@ -141,10 +139,6 @@ impl Leases {
         self.returned.remove(&(key.clone(), lease));
         if grants.last().is_some_and(|last| last.lease == lease) {
             return Ok(()); // the same again, or news for the holder
-        }
-        let known = grants.iter().any(|grant| grant.lease == lease);
-        if let Some(last) = grants.last_mut().filter(|last| known && last.seen >= span.began) {
-            last.doubtful = true; // which of the two came last is not known
         }
         let live = grants.last().filter(|last| {
             !last.doubtful && last.until > now.0 && !self.loose.contains(&last.lease.0)
@@ -156,7 +150,7 @@ impl Leases {
             );
             return wrong(NAME, key, problem);
         }
-        grants.push(Grant { seen: span.ended, ..Grant::new(lease, until) });
+        grants.push(Grant::new(lease, until));
         Ok(())
     }
 
@@ -253,6 +247,8 @@ impl Leases {
     }
 
     fn doubt(&mut self) {
+        // What was asked for before may have been granted, and forgotten, whenever it is told.
+        self.asked.values_mut().for_each(|asked| *asked = 0);
         for grant in self.instances.values_mut().flatten() {
             grant.doubtful |= !grant.used;
             grant.until = 0;
@@ -265,9 +261,10 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::{Feed, completed, lease_request, leased, node, started, turn};
+    use super::super::build::{Feed, completed, key, lease_request, leased, node, started, turn};
     use super::*;
     use duroxide_provider::{Incarnation, Renew};
+    use std::sync::Arc;
 
     fn release(lease: u128) -> Release {
         let held = vec![Held::Instance { incarnation: Incarnation(1), lease: LeaseId(lease) }];
@@ -331,6 +328,19 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_a_turn_kept_before_the_store_died_may_be_forgotten_whenever_it_is_told() {
+        let mut feed = feed();
+        feed.commit(&turn(None, 1, vec![started()]).lease(7).keep(30)).unwrap();
+        let (next, key) = (turn(Some(1), 2, Vec::new()).at(2).lease(7).keep(30), key());
+        let request = Arc::new(next.clone());
+        feed.see(&Fact::Committing(&key, &request)).unwrap();
+        feed.see(&Fact::StoreDied).unwrap();
+        let accepted = Accepted { key: &key, request: &request, applied: None };
+        feed.see(&Fact::Committed(accepted)).unwrap();
+        feed.lease(&leased(8, Some(2), 2).at(2_000)).unwrap();
+    }
+
+    #[test]
     fn a_lease_that_was_forgotten_and_is_asked_for_again_is_granted_anew() {
         let mut feed = feed();
         feed.see(&Fact::StoreDied).unwrap();
@@ -348,5 +358,15 @@ mod tests {
         feed.wrong(|feed| feed.complete(&completed(3, 11)), NAME, "taken over");
         feed.wrong(|feed| feed.complete(&completed(3, 13)), NAME, "never given it");
         feed.complete(&completed(3, 12)).unwrap();
+    }
+
+    #[test]
+    fn who_asks_again_after_its_lease_was_taken_over_is_given_the_activity_anew() {
+        let mut feed = feed();
+        for lease in [11, 12, 11] {
+            feed.lease_activity(3, lease).unwrap();
+        }
+        feed.wrong(|feed| feed.complete(&completed(3, 12)), NAME, "taken over");
+        feed.complete(&completed(3, 11)).unwrap();
     }
 }

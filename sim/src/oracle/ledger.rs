@@ -8,8 +8,9 @@
 use super::cold::{Cold, Replay};
 use super::fact::{Fact, Instance, Oracle};
 use super::sequence::Sequence;
+use crate::stage::Stage;
 use crate::sync::lock;
-use crate::tap::Inside;
+use crate::tap::Witness;
 use crate::wrong::{Verdict, Wrong};
 use duroxide_core::{EventId, ExecutionId, Fingerprint};
 use duroxide_provider::{
@@ -68,15 +69,15 @@ impl Ledger {
         lock(&self.state).name(incarnation)
     }
 
-    /// The store granted leases. Gives how many of them others had not given back.
+    /// The store granted leases.
     pub(crate) async fn leased(
         &self,
-        inside: &Inside,
+        witness: &Witness,
         began: u64,
         request: &LeaseOrchestrations,
         granted: &LeasedOrchestrations,
-    ) -> usize {
-        let taken_over = lock(&self.state).leased(began, request, granted);
+    ) {
+        lock(&self.state).leased(began, request, granted);
         for leased in &granted.instances {
             if let Some(commit) = leased.last_commit {
                 let at = Position {
@@ -86,11 +87,15 @@ impl Ledger {
                     commit,
                     next_event: leased.next_event,
                 };
-                self.replay(inside, at).await;
+                self.replay(witness, at).await;
             }
         }
-        self.report(inside);
-        taken_over
+        self.report(&witness.stage);
+    }
+
+    /// Whether by this lease something was taken that others had not given back; said once.
+    pub(crate) fn took_over(&self, lease: LeaseId) -> bool {
+        lock(&self.state).took_over.remove(&lease)
     }
 
     /// Instances are to be deleted (`None`: any of them), those that run only by force.
@@ -113,15 +118,12 @@ impl Ledger {
     /// The store accepted a turn, or says that it had.
     pub(crate) async fn committed(
         &self,
-        inside: &Inside,
+        witness: &Witness,
         began: u64,
         request: &CommitTurn,
         applied: &Applied,
     ) {
         let is_new = lock(&self.state).committed(began, request, applied);
-        if let Some(caller) = inside.host.stage().host(&request.node.name) {
-            caller.work(|work| work.unanswered.insert(request.commit_id));
-        }
         let goes_on = is_new && applied.held && request.turn.end.is_none();
         if goes_on && request.commit_id.0.is_multiple_of(ONE_OF) {
             let at = Position {
@@ -131,9 +133,9 @@ impl Ledger {
                 commit: request.commit_id,
                 next_event: EventId(request.turn.expect_event.0 + request.turn.events.len() as u64),
             };
-            self.replay(inside, at).await;
+            self.replay(witness, at).await;
         }
-        self.report(inside);
+        self.report(&witness.stage);
     }
 
     /// A node tells in which state a commit left its copy.
@@ -144,9 +146,9 @@ impl Ledger {
     }
 
     /// What is wrong so far fails the run.
-    pub(crate) fn report(&self, inside: &Inside) {
+    pub(crate) fn report(&self, stage: &Stage) {
         if let Some(problem) = &lock(&self.state).problem {
-            inside.host.stage().fail(problem);
+            stage.fail(problem);
         }
     }
 
@@ -159,11 +161,11 @@ impl Ledger {
     }
 
     /// Read what is stored, replay it with nothing resident, and compare.
-    async fn replay(&self, inside: &Inside, at: Position) {
+    async fn replay(&self, witness: &Witness, at: Position) {
         if lock(&self.state).resident.knows(at.commit) {
             return;
         }
-        let read = self.read(inside, at).await;
+        let read = self.read(witness, at).await;
         let mut state = lock(&self.state);
         if !state.is_last(at.incarnation, at.commit) {
             return; // the holder may have gone on in the meantime
@@ -177,7 +179,7 @@ impl Ledger {
         state.note(verdict);
     }
 
-    async fn read(&self, inside: &Inside, at: Position) -> Verdict<Option<Fingerprint>> {
+    async fn read(&self, witness: &Witness, at: Position) -> Verdict<Option<Fingerprint>> {
         let Position { incarnation, execution, lease, commit, next_event } = at;
         let mut replay = Replay::default();
         let mut from = EventId::FIRST;
@@ -185,7 +187,7 @@ impl Ledger {
             let max_bytes = PAGE_BYTES;
             let request = ReadHistory { incarnation, execution, lease, from, max_bytes };
             // The lease is gone, or the store dies: those who need it will see.
-            let Ok(page) = inside.store.read_history(request).await else { return Ok(None) };
+            let Ok(page) = witness.store.read_history(request).await else { return Ok(None) };
             let next = page.next;
             replay.add(page);
             match next {
@@ -194,13 +196,18 @@ impl Ledger {
             }
         }
         let Some(key) = self.name(incarnation) else { return Ok(None) };
-        lock(&self.state).resident.began(&key, execution, &replay);
+        // A turn that was cut short goes on by itself: with its commands, or with mail.
+        let takes_mail = {
+            let mut state = lock(&self.state);
+            state.resident.began(&key, execution, &replay);
+            state.resident.goes_on(commit)
+        };
         // The holder may have gone on in the meantime.
-        // A turn that was cut short goes on by itself.
         let goes_on = replay.events.last().is_none_or(|last| last.id >= next_event || last.split);
         if goes_on {
             return Ok(None);
         }
+        let replay = if takes_mail { replay.without_mail() } else { replay };
         let replayed = self.cold.replay(key.id.clone(), execution, replay);
         let told = |problem: Wrong| problem.about(format_args!("after commit {commit}"));
         replayed.map(Some).map_err(|problem| told(problem).with(key.to_string()))
@@ -214,4 +221,52 @@ struct Position {
     lease: LeaseId,
     commit: CommitId,
     next_event: EventId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::start;
+    use super::super::fact::Span;
+    use super::*;
+    use crate::plan::Plan;
+    use crate::swarm::Swarm;
+    use crate::workload::{Orders, Workload as _};
+    use duroxide_core::Limits;
+    use duroxide_provider::Provider as _;
+    use duroxide_sim_postgres::{Kind, ModelledPostgres, Options, Verdict as Then};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// What happened, in its order.
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Oracle for Told {
+        fn see(&mut self, fact: &Fact<'_>, _: Span) -> Verdict {
+            if let Fact::Submitted(..) = fact {
+                lock(&self.0).push("told");
+            }
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_postgres_commits_is_told_at_the_commit_and_not_when_it_is_answered() {
+        let told = Told::default();
+        let cold = Cold::new(Orders.registry(0).unwrap(), Limits::default());
+        let ledger = Arc::new(Ledger::new(cold, vec![Box::new(told.clone())]));
+        let stage = Stage::new(Plan::draw(1, &Orders, &Swarm::calm()), false);
+        let options = Options { latency: Duration::ZERO, ..Options::seeded(1) };
+        let server = ModelledPostgres::open(duroxide_runtime::system_env(), options);
+        let happened = Arc::clone(&told.0);
+        server.on_statement(Box::new(move |statement| {
+            if statement.kind == Kind::Committed {
+                lock(&happened).push("committed");
+            }
+            Then::Go
+        }));
+        let store = server.watched(|store| Arc::new(Witness { store, ledger, stage }));
+        store.submit(start(1)).await.unwrap();
+        assert_eq!(*lock(&told.0), ["told", "committed"]);
+    }
 }

@@ -34,6 +34,8 @@ pub(super) struct Sequence {
     built_on: BTreeSet<(Incarnation, Option<CommitId>)>,
     /// Which lease on an instance was granted and not given back.
     open: BTreeMap<Incarnation, LeaseId>,
+    /// By which leases something was taken that others had not given back.
+    pub(super) took_over: BTreeSet<LeaseId>,
 }
 
 #[derive(Clone)]
@@ -145,17 +147,18 @@ impl Sequence {
         (began, key)
     }
 
-    /// Leases were granted. Gives how many of them others had not given back.
+    /// Leases were granted.
     pub(super) fn leased(
         &mut self,
         began: u64,
         request: &LeaseOrchestrations,
         granted: &LeasedOrchestrations,
-    ) -> usize {
-        let mut taken_over = 0;
+    ) {
         for leased in &granted.instances {
             let before = self.open.insert(leased.incarnation, leased.lease);
-            taken_over += usize::from(before.is_some_and(|before| before != leased.lease));
+            if before.is_some_and(|before| before != leased.lease) {
+                self.took_over.insert(leased.lease);
+            }
             self.names.insert(leased.incarnation, leased.key.clone());
             self.reach(leased.last_commit);
         }
@@ -170,7 +173,6 @@ impl Sequence {
             };
             self.tell(&Fact::Handed(handed), began);
         }
-        taken_over
     }
 
     /// Leases were given back.
@@ -239,7 +241,7 @@ impl Sequence {
         self.accepted.insert(request.commit_id);
         self.built_on.insert((incarnation, base));
         if let Some(key) = self.name(incarnation) {
-            self.resident.committed(&key, request.turn.execution, request.commit_id);
+            self.resident.committed(&key, request);
             let accepted = Accepted { key: &key, request, applied };
             self.tell(&Fact::Committed(accepted), flight.began);
         }

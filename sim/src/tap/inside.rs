@@ -1,12 +1,12 @@
 //! The store as it really is: behind the production server, around the production
 //! provider. Here answers are lost and calls come twice, after the store has carried
-//! them out; and here is seen what was accepted, whoever heard of it.
+//! them out. Not here: what the oracles are told of that (`witness`).
 
 use super::{Call, Shows, inspect_through, json};
 use crate::counts::sometimes;
 use crate::fault::Then;
 use crate::host::Host;
-use crate::oracle::{Fact, Ledger};
+use crate::oracle::Ledger;
 use crate::point::{Boundary, Op};
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
@@ -24,7 +24,7 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The store, its host, and the record of what it accepted.
+/// The store, with its witness, its host, and the record of what it accepted.
 pub(crate) struct Inside {
     pub(crate) host: Arc<Host>,
     pub(crate) env: Env,
@@ -36,15 +36,14 @@ pub(crate) struct Inside {
 #[derive(Clone)]
 pub(crate) struct StoreTap(pub(crate) Arc<Inside>);
 
-impl Inside {
-    /// The answer to a call that began then was seen.
-    fn saw(&self, began: u64, fact: &Fact<'_>) {
-        self.ledger.saw(began, fact);
-        self.ledger.report(self);
-    }
-}
-
 type CarryOut<R, A> = fn(Arc<Inside>, R) -> BoxFuture<'static, Result<A, ProviderError>>;
+
+/// The call, and nothing else.
+macro_rules! through {
+    ($method:ident) => {
+        |inside, request| Box::pin(async move { inside.store.$method(request).await })
+    };
+}
 
 impl StoreTap {
     fn store(&self) -> &dyn Store {
@@ -172,11 +171,10 @@ impl Provider for StoreTap {
     ) -> Result<LeasedOrchestrations, ProviderError> {
         self.call(Op::LeaseOrchestrations, request, |inside, request| {
             Box::pin(async move {
-                let name = request.node.name.clone();
-                let began = inside.ledger.asked(&Fact::Leasing(&request));
-                let answer = inside.store.lease_orchestrations(request.clone()).await;
-                if let Ok(leased) = &answer
-                    && inside.ledger.leased(&inside, began, &request, leased).await > 0
+                let (name, lease) = (request.node.name.clone(), request.lease);
+                let answer = inside.store.lease_orchestrations(request).await;
+                if answer.is_ok()
+                    && inside.ledger.took_over(lease)
                     && let Some(caller) = inside.host.stage().host(&name)
                 {
                     inside.host.stage().count(&name, sometimes::TAKE_OVER);
@@ -191,16 +189,16 @@ impl Provider for StoreTap {
     async fn commit_turn(&self, request: CommitTurn) -> Result<CommitOutcome, ProviderError> {
         self.call(Op::CommitTurn, request, |inside, request| {
             Box::pin(async move {
-                let began = inside.ledger.committing(&request);
-                let outcome = inside.store.commit_turn(request.clone()).await;
+                let (name, commit) = (request.node.name.clone(), request.commit_id);
+                let outcome = inside.store.commit_turn(request).await;
+                let stage = inside.host.stage();
                 match &outcome {
-                    Ok(CommitOutcome::Applied(applied)) => {
-                        inside.ledger.committed(&inside, began, &request, applied).await;
+                    Ok(CommitOutcome::Applied(_)) => {
+                        if let Some(caller) = stage.host(&name) {
+                            caller.work(|work| work.unanswered.insert(commit));
+                        }
                     }
-                    Ok(CommitOutcome::Refused(_)) => {
-                        let stage = inside.host.stage();
-                        stage.count(&request.node.name, sometimes::TURN_REFUSED);
-                    }
+                    Ok(CommitOutcome::Refused(_)) => stage.count(&name, sometimes::TURN_REFUSED),
                     Err(_) => {}
                 }
                 outcome
@@ -210,107 +208,37 @@ impl Provider for StoreTap {
     }
 
     async fn read_history(&self, request: ReadHistory) -> Result<HistoryPage, ProviderError> {
-        self.call(Op::ReadHistory, request, |inside, request| {
-            Box::pin(async move {
-                let began = inside.ledger.begins();
-                let answer = inside.store.read_history(request.clone()).await;
-                if let (Ok(page), Some(key)) = (&answer, inside.ledger.name(request.incarnation)) {
-                    inside.saw(began, &Fact::Read(&key, &request, page));
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::ReadHistory, request, through!(read_history)).await
     }
 
     async fn read_mail(&self, request: ReadMail) -> Result<MailPage, ProviderError> {
-        self.call(Op::ReadMail, request, |inside, request| {
-            Box::pin(async move {
-                let began = inside.ledger.begins();
-                let answer = inside.store.read_mail(request.clone()).await;
-                if let (Ok(page), Some(key)) = (&answer, inside.ledger.name(request.incarnation)) {
-                    inside.saw(began, &Fact::MailRead(&key, page));
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::ReadMail, request, through!(read_mail)).await
     }
 
     async fn lease_activities(
         &self,
         request: LeaseActivities,
     ) -> Result<LeasedActivities, ProviderError> {
-        self.call(Op::LeaseActivities, request, |inside, request| {
-            Box::pin(async move {
-                let began = inside.ledger.begins();
-                let answer = inside.store.lease_activities(request.clone()).await;
-                if let Ok(leased) = &answer {
-                    inside.saw(began, &Fact::ActivitiesLeased(&request, leased));
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::LeaseActivities, request, through!(lease_activities)).await
     }
 
     async fn complete_activity(
         &self,
         request: CompleteActivity,
     ) -> Result<ActivityFate, ProviderError> {
-        self.call(Op::CompleteActivity, request, |inside, request| {
-            Box::pin(async move {
-                let (began, key) = inside.ledger.completing(&request);
-                let answer = inside.store.complete_activity(request.clone()).await;
-                if let (Ok(fate), Some(key)) = (&answer, key) {
-                    inside.saw(began, &Fact::Completed(&key, &request, *fate));
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::CompleteActivity, request, through!(complete_activity)).await
     }
 
     async fn renew(&self, request: Renew) -> Result<Vec<LeaseState>, ProviderError> {
-        self.call(Op::Renew, request, |inside, request| {
-            Box::pin(async move {
-                let began = inside.ledger.asked(&Fact::Renewing(&request));
-                let answer = inside.store.renew(request.clone()).await;
-                if let Ok(states) = &answer {
-                    inside.saw(began, &Fact::Renewed(&request, states));
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::Renew, request, through!(renew)).await
     }
 
     async fn release(&self, request: Release) -> Result<(), ProviderError> {
-        self.call(Op::Release, request, |inside, request| {
-            Box::pin(async move {
-                inside.ledger.asked(&Fact::Releasing(&request));
-                let answer = inside.store.release(request.clone()).await;
-                if answer.is_ok() {
-                    inside.ledger.released(&request);
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::Release, request, through!(release)).await
     }
 
     async fn submit(&self, request: Submit) -> Result<Submitted, ProviderError> {
-        self.call(Op::Submit, request, |inside, request| {
-            Box::pin(async move {
-                let began = inside.ledger.asked(&Fact::Submitting(&request));
-                let answer = inside.store.submit(request.clone()).await;
-                if let Ok(submitted) = &answer {
-                    inside.saw(began, &Fact::Submitted(&request, *submitted));
-                }
-                answer
-            })
-        })
-        .await
+        self.call(Op::Submit, request, through!(submit)).await
     }
 
     async fn wait_for_work(&self, request: WaitForWork) -> Result<WakeSeq, ProviderError> {
@@ -318,22 +246,7 @@ impl Provider for StoreTap {
     }
 }
 
-impl Shows for StoreTap {
-    fn begins(&self) -> u64 {
-        self.0.ledger.begins()
-    }
-
-    fn deletes(&self, keys: Option<&[InstanceKey]>, force: bool) -> u64 {
-        self.0.ledger.deleting(keys, force)
-    }
-
-    fn deleted(&self, keys: &[InstanceKey]) {
-        self.0.ledger.deleted(keys);
-    }
-
-    fn shows(&self, began: u64, fact: &Fact<'_>) {
-        self.0.saw(began, fact);
-    }
-}
+/// What was seen is told where it is carried out.
+impl Shows for StoreTap {}
 
 inspect_through!(StoreTap, store);

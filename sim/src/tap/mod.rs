@@ -1,12 +1,15 @@
 //! Taps: the store as a host sees it ([`Edge`]) and as it really is ([`Inside`]), each
 //! call on its way recorded, delayed by a seeded number of yields, and struck by what is
-//! planned for that point. Neither decides anything about runs: they pass on.
+//! planned for that point; and the [`Witness`] of what is carried out. None decides anything
+//! about runs: they pass on.
 
 mod edge;
 mod inside;
+mod witness;
 
 pub(crate) use edge::Edge;
 pub(crate) use inside::{Inside, StoreTap};
+pub(crate) use witness::Witness;
 
 use crate::host::Host;
 use crate::oracle::Fact;

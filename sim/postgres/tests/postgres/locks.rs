@@ -179,6 +179,23 @@ async fn activities_of_sessions_that_are_not_for_a_node_keep_it_from_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_whose_clock_went_back_takes_a_session_when_the_newer_run_left_it_idle() {
+    let (store, env) = server(5);
+    let got = begun(&*store, "a", "n1").await;
+    let mut request = turn(&got, "n1", 7);
+    request.turn.activities.extend([step(2, Some("s")), step(3, Some("s"))]);
+    store.commit_turn(request).await.unwrap();
+    let of = async |lease: u128, run: u64| {
+        let mut request = lease_activities(lease, "n1");
+        (request.node.run, request.max) = (run, 1);
+        store.lease_activities(request).await.unwrap().activities.len()
+    };
+    assert_eq!((of(21, 9).await, of(22, 8).await), (1, 0));
+    env.sleep(lease_activities(22, "n1").filter.sessions.idle).await;
+    assert_eq!(of(22, 8).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_nodes_that_ask_for_activities_at_once_share_no_activity_and_no_session() {
     let mut passed_over = 0;
     for seed in 0..30 {
