@@ -127,6 +127,9 @@ impl Stage {
 
     /// A host has come to a point of its work once more: what strikes it there.
     pub(crate) fn reach(&self, host: &str, boundary: Boundary) -> Vec<Fault> {
+        if !self.is_chaos() {
+            return Vec::new();
+        }
         let mut ambushes = lock(&self.ambushes);
         let Some(ambush) = ambushes.get_mut(host).and_then(|points| points.get_mut(&boundary))
         else {
@@ -135,9 +138,6 @@ impl Stage {
         ambush.reached += 1;
         let reached = ambush.reached;
         let found = ambush.waiting.remove(&reached).unwrap_or_default();
-        if !self.is_chaos() {
-            return Vec::new();
-        }
         for fault in &found {
             let (host, fault) = (host.to_owned(), fault.clone());
             let struck = Planned { host, boundary, nth: reached, fault };

@@ -38,6 +38,9 @@ impl Timeline {
         let due = {
             let mut state = lock(&self.0);
             state.now = state.now.max(now);
+            if state.sleepers.first_key_value().is_none_or(|((at, _), _)| *at > state.now) {
+                return 0;
+            }
             let after = (state.now + Duration::from_nanos(1), 0);
             let later = state.sleepers.split_off(&after);
             std::mem::replace(&mut state.sleepers, later)

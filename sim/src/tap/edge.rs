@@ -56,11 +56,12 @@ impl Edge {
         Fut: Future<Output = Result<A, ProviderError>> + Send,
     {
         let host = &self.host;
-        let call = Call::of(op, request);
+        let (call, text) = Call::of(op, request);
         host.pass().await;
         host.strike(Boundary::Calling(op));
         self.stop_if_dead().await;
-        call.record(host, "calls", &call.text);
+        call.record(host, "calls", &text);
+        drop(text);
         host.stage().calls(call.digest, host);
         let in_flight = InFlight(host, host.call_begins(op));
         let answer = sending.await;

@@ -61,7 +61,7 @@ impl StoreTap {
         A: Serialize + Send + 'static,
     {
         let inside = &self.0;
-        let call = Call::of(op, &request);
+        let (call, _) = Call::of(op, &request);
         let caller = inside.host.stage().caller(call.digest);
         inside.host.pass().await;
         let strike = |boundary| caller.as_ref().map(|host| host.strike(boundary));
@@ -71,7 +71,7 @@ impl StoreTap {
             }
         }
         let doing = || carry_out(Arc::clone(inside), request.clone());
-        let mut answer = self.carry_out(&call, doing()).await;
+        let mut answer = self.carry_out(call, doing()).await;
         for then in strike(Boundary::Durable(op)).unwrap_or_default() {
             match then {
                 Then::LoseAnswer { told } => {
@@ -82,16 +82,16 @@ impl StoreTap {
                         pending::<()>().await;
                     }
                     answer = Err(ProviderError::Unknown {
-                        operation: call.label.clone(),
+                        operation: format!("{op:?}"),
                         message: "the simulation lost the answer".to_owned(),
                     });
                 }
                 Then::Again { after } if after.is_zero() => {
-                    answer = self.carry_out(&call, doing()).await;
+                    answer = self.carry_out(call, doing()).await;
                 }
                 Then::Again { after } => {
                     self.count(caller.as_ref(), sometimes::LATE_DUPLICATE);
-                    self.carry_out_later(&call, doing(), after);
+                    self.carry_out_later(call, doing(), after);
                 }
                 // Planned for another point: nothing of it can happen here.
                 Then::Nothing
@@ -109,12 +109,11 @@ impl StoreTap {
     /// What has reached the store is carried out, whether or not the caller still waits.
     async fn carry_out<A: Serialize + Send + 'static>(
         &self,
-        call: &Call,
+        call: Call,
         doing: BoxFuture<'static, Result<A, ProviderError>>,
     ) -> Result<A, ProviderError> {
         let (done, wait) = tokio::sync::oneshot::channel();
         let host = Arc::clone(&self.0.host);
-        let call = call.clone();
         self.0.env.spawn("call", async move {
             let answer = doing.await;
             call.record(&host, "carried out", &json(&answer));
@@ -130,12 +129,11 @@ impl StoreTap {
 
     fn carry_out_later<A: Serialize + Send + 'static>(
         &self,
-        call: &Call,
+        call: Call,
         doing: BoxFuture<'static, Result<A, ProviderError>>,
         after: Duration,
     ) {
         let (host, env) = (Arc::clone(&self.0.host), self.0.env.clone());
-        let call = call.clone();
         self.0.env.spawn("late call", async move {
             env.sleep(after).await;
             let answer = doing.await;
@@ -154,7 +152,7 @@ impl StoreTap {
         A: Serialize + Send,
         Fut: Future<Output = Result<A, ProviderError>> + Send,
     {
-        let call = Call::of(op, request);
+        let (call, _) = Call::of(op, request);
         self.0.host.pass().await;
         let answer = doing.await;
         call.record(&self.0.host, "carried out", &json(&answer));

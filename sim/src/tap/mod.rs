@@ -14,34 +14,34 @@ pub(crate) use witness::Witness;
 use crate::host::Host;
 use crate::oracle::Fact;
 use crate::point::Op;
+use crate::trace::CallDigest;
 use duroxide_core::InstanceId;
 use duroxide_provider::{InstanceKey, Selection};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// A call, as it is traced and as the two taps recognise it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Call {
-    label: String,
-    text: Vec<u8>,
-    digest: [u8; 16],
+    op: Op,
+    digest: CallDigest,
 }
 
 impl Call {
-    fn of(op: Op, request: &impl Serialize) -> Self {
+    /// The call with this request; and the text of the request.
+    fn of(op: Op, request: &impl Serialize) -> (Self, Vec<u8>) {
         let text = json(request);
-        let label = format!("{op:?}");
         let mut hash = Sha256::new();
-        hash.update(label.as_bytes());
+        hash.update(format!("{op:?}").as_bytes());
         hash.update(&text);
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.finalize()[..16]);
-        Self { label, text, digest }
+        (Self { op, digest }, text)
     }
 
     /// Write to the trace what becomes of it.
     fn record(&self, host: &Host, what: &str, detail: &[u8]) {
-        let what = format!("{what} {}", self.label);
+        let what = format!("{what} {:?}", self.op);
         host.stage().record_call(host.name(), &what, detail, &self.digest);
     }
 }
