@@ -80,14 +80,14 @@ impl Future for Sleep {
             }
             return Poll::Ready(());
         }
-        match self.ticket.and_then(|ticket| state.sleepers.get_mut(&(self.deadline, ticket))) {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => {
-                state.next += 1;
-                self.ticket = Some(state.next);
-                let at = (self.deadline, state.next);
-                state.sleepers.insert(at, cx.waker().clone());
-            }
+        let known = self.ticket.and_then(|ticket| state.sleepers.get_mut(&(self.deadline, ticket)));
+        if let Some(waker) = known {
+            waker.clone_from(cx.waker());
+        } else {
+            state.next += 1;
+            self.ticket = Some(state.next);
+            let at = (self.deadline, state.next);
+            state.sleepers.insert(at, cx.waker().clone());
         }
         Poll::Pending
     }

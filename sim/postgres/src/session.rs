@@ -298,7 +298,8 @@ impl<T> Session<T> {
         let Some(take) = &script.take else { return (script.apply)() };
         let hidden = model.alter(|state| Hidden::of(state, take, &self.held));
         let answer = (script.apply)();
-        model.alter(|state| hidden.restore(state));
+        // Looked at again: what is no call any more must be one anew when its time comes.
+        model.edit(|state| hidden.restore(state));
         model.look_at(|state| take.check(state, &self.held));
         answer
     }

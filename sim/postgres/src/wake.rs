@@ -59,15 +59,12 @@ impl Watched {
     /// Whether it has changed.
     fn is_news(&mut self, state: &State) -> bool {
         let here = self.place.and_then(|id| state.instances.get(&id));
-        let row = match here.filter(|row| row.key == self.key) {
-            Some(row) => Some(row),
-            None => {
-                let found = find(state, &self.key);
-                self.place = found.map(|(id, _)| id);
-                found.map(|(_, row)| row)
-            }
-        };
-        row.map(|row| row.revision) != self.revision
+        let mut found = here.filter(|row| row.key == self.key);
+        if found.is_none() {
+            let (place, row) = find(state, &self.key).unzip();
+            (self.place, found) = (place, row);
+        }
+        found.map(|row| row.revision) != self.revision
     }
 }
 
