@@ -10,11 +10,14 @@ use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
+use std::time::Duration;
 
 /// A range of seeds this long must deliver every kind of fault.
 const ENOUGH_SEEDS: u64 = 50;
+/// How long nobody hears anything while seeds are slow.
+const MOMENT: Duration = Duration::from_millis(200);
 
 /// Seeds to run: `first`, and so many from there.
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +66,10 @@ enum Said {
 }
 
 impl Batch<'_> {
-    /// Run them. `told` hears of each outcome as it comes; when it says false, or with the
-    /// first failure if that is asked for, the rest is left: what is known so far is given.
-    pub fn run(&self, told: &mut dyn FnMut(&Outcome) -> bool) -> io::Result<Summary> {
+    /// Run them. `told` hears of each outcome as it comes, and of none now and then; when it
+    /// says false, or with the first failure if that is asked for, the rest is left: what is
+    /// known so far is given.
+    pub fn run(&self, told: &mut dyn FnMut(Option<&Outcome>) -> bool) -> io::Result<Summary> {
         let jobs = self.jobs.clamp(1, self.seeds.count.max(1));
         let mut children = Vec::new();
         for job in 0..jobs {
@@ -95,32 +99,36 @@ impl Batch<'_> {
         jobs: u64,
         said: &Receiver<Said>,
         children: &mut [Child],
-        told: &mut dyn FnMut(&Outcome) -> bool,
+        told: &mut dyn FnMut(Option<&Outcome>) -> bool,
     ) -> Summary {
         let mut summary = Summary { is_whole: true, ..Summary::default() };
-        for said in said {
-            match said {
-                Said::Outcome(outcome) => {
+        loop {
+            let goes_on = match said.recv_timeout(MOMENT) {
+                Ok(Said::Outcome(outcome)) => {
                     let failed = outcome.failure.is_some();
-                    let goes_on = told(&outcome) && !(failed && self.until_failure);
+                    let goes_on = told(Some(&outcome)) && !(failed && self.until_failure);
                     summary.outcomes.insert(outcome.seed, *outcome);
-                    if !goes_on && summary.is_whole {
-                        summary.is_whole = false;
-                        // One that has just ended cannot be stopped, and need not be.
-                        for child in children.iter_mut() {
-                            let _ = child.kill();
-                        }
+                    goes_on
+                }
+                Ok(Said::Ended { job, told }) => {
+                    if summary.is_whole {
+                        let end = self.seeds.first + self.seeds.count;
+                        let share = (self.seeds.first + job..end).step_by(jobs as usize);
+                        summary.lost.extend(share.skip(told as usize).take(1));
                     }
+                    true
                 }
-                Said::Ended { job, told } if summary.is_whole => {
-                    let end = self.seeds.first + self.seeds.count;
-                    let share = (self.seeds.first + job..end).step_by(jobs as usize);
-                    summary.lost.extend(share.skip(told as usize).take(1));
+                Err(RecvTimeoutError::Timeout) => told(None),
+                Err(RecvTimeoutError::Disconnected) => return summary,
+            };
+            if !goes_on && summary.is_whole {
+                summary.is_whole = false;
+                // One that has just ended cannot be stopped, and need not be.
+                for child in children.iter_mut() {
+                    let _ = child.kill();
                 }
-                Said::Ended { .. } => {}
             }
         }
-        summary
     }
 
     /// The process of one job.
@@ -196,6 +204,7 @@ impl Summary {
     pub fn to_json(&self) -> Value {
         json!({
             "seeds": self.outcomes.len(),
+            "whole": self.is_whole,
             "failed": self.failed().collect::<Vec<_>>(),
             "counted": self.counts(),
             "problems": self.problems(),
@@ -237,5 +246,51 @@ impl fmt::Display for Summary {
             self.sum(|outcome| outcome.virtual_ms) / 3_600_000,
             self.sum(|outcome| outcome.steps),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counts::sometimes;
+    use crate::swarm::Swarm;
+    use crate::workload::Orders;
+    use crate::{Plan, Workload, run};
+    use std::sync::Arc;
+
+    /// So many seeds that came to everything but this.
+    fn all_but(missing: &str, seeds: u64) -> Summary {
+        let orders: Arc<dyn Workload> = Arc::new(Orders);
+        let mut outcome = run(&Plan::draw(1, &Orders, &Swarm::calm()), &orders);
+        outcome.counts = Counts::default();
+        let all = Swarm::kinds().chain(sometimes::ALL.iter().copied());
+        all.filter(|what| *what != missing).for_each(|what| outcome.counts.add(what));
+        let outcomes = (0..seeds).map(|seed| {
+            let hash = format!("{seed:x}");
+            (seed, Outcome { seed, hash, failure: None, ..outcome.clone() })
+        });
+        Summary { outcomes: outcomes.collect(), lost: Vec::new(), is_whole: true }
+    }
+
+    #[test]
+    fn a_range_that_never_came_to_a_fault_or_point_names_it() {
+        assert_eq!(all_but("nothing", ENOUGH_SEEDS).problems(), Vec::<String>::new());
+        for what in ["kill", "lose_notification", sometimes::TURN_REFUSED, sometimes::RESTART] {
+            let problems = all_but(what, ENOUGH_SEEDS).problems();
+            assert_eq!(problems, [format!("never reached: {what}")]);
+        }
+        // A few seeds cannot come to everything, and say nothing about it.
+        assert_eq!(all_but("kill", ENOUGH_SEEDS - 1).problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn seeds_without_an_outcome_or_with_one_hash_are_problems() {
+        let mut summary = all_but("nothing", 3);
+        summary.lost.push(7);
+        let same = summary.outcomes[&0].hash.clone();
+        summary.outcomes.entry(1).and_modify(|outcome| outcome.hash = same);
+        let problems = summary.problems().join("; ");
+        assert!(problems.contains("seed 7: its process ended"), "{problems}");
+        assert!(problems.contains("3 seeds gave only 2 hashes"), "{problems}");
     }
 }

@@ -9,6 +9,7 @@ use crate::shrink::{Size, shrink};
 use crate::swarm::Swarm;
 use crate::workload::{Choice, Workload, all, find};
 use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -37,13 +38,13 @@ pub enum Request {
         #[arg(long, conflicts_with_all = ["seeds", "from", "jobs", "each", "until_failure", "json"])]
         seed: Option<u64>,
         /// How many.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
         /// The first.
         #[arg(long, default_value_t = 0)]
         from: u64,
         /// In so many processes; as many as there are cores unless said.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         jobs: Option<u64>,
         /// Print each seed's trace hash.
         #[arg(long)]
@@ -179,6 +180,14 @@ pub enum CliError {
         /// The name.
         name: String,
     },
+    /// There are not so many seeds.
+    #[error("from {first} there are no {count} seeds: a seed is a number of 64 bits")]
+    Beyond {
+        /// The first.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
     /// A file or process cannot be used.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -235,6 +244,7 @@ pub fn execute(
             seed: None, seeds, from, jobs, each, until_failure, json, drawn, ..
         } => {
             drawn.plan(*from)?;
+            from.checked_add(*seeds).ok_or(CliError::Beyond { first: *from, count: *seeds })?;
             let (program, jobs) = (std::env::current_exe()?, jobs.unwrap_or(cores));
             let batch = Batch {
                 program: &program,
@@ -243,7 +253,7 @@ pub fn execute(
                 drawn: &drawn.args(),
                 until_failure: *until_failure,
             };
-            let progress = Progress::new(*seeds)?;
+            let mut progress = Progress::new(*seeds, stopwatch)?;
             let summary = batch.run(&mut |outcome| progress.told(outcome))?;
             progress.end();
             if *json {
@@ -404,16 +414,23 @@ pub fn load_for(path: &PathBuf, workload: &dyn Workload) -> Result<Plan, CliErro
     }
 }
 
+/// What is the same in plans of every format.
+#[derive(Deserialize)]
+struct Tagged {
+    format: u32,
+}
+
 fn read(path: &PathBuf) -> Result<Plan, CliError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?;
-    let plan: Plan = serde_json::from_str(&text)
+    // The format comes first: what another one means is not for this build to read.
+    let Tagged { format } = serde_json::from_str(&text)
         .map_err(|error| CliError::NotAPlan { file: file.clone(), error })?;
-    if plan.format != FORMAT {
-        return Err(CliError::Format { file, found: plan.format });
+    if format != FORMAT {
+        return Err(CliError::Format { file, found: format });
     }
-    Ok(plan)
+    serde_json::from_str(&text).map_err(|error| CliError::NotAPlan { file, error })
 }
 
 /// What there is to say of one run; of a failed one also where its plan is, and how to see
@@ -450,43 +467,4 @@ fn spell(plan: &Plan) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ask(line: &str) -> Result<Request, String> {
-        let words = std::iter::once("duroxide-sim").chain(line.split(' '));
-        Cli::try_parse_from(words).map(|cli| cli.request).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn what_is_not_understood_is_named() {
-        for (line, named) in [
-            ("fly", "'fly'"),
-            ("run --seeds many", "'many'"),
-            ("run --seeds 3 --fast", "'--fast'"),
-            ("run --seed 3 4", "'4'"),
-        ] {
-            let error = ask(line).unwrap_err();
-            assert!(error.contains(named), "{line}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_workload_or_fault_that_does_not_exist_is_named() {
-        for line in ["plan --seed 1 --scenario nothing", "plan --seed 1 --only nothing"] {
-            let request = ask(line).unwrap();
-            let error = execute(&request, &mut Vec::new(), 1, &|| Duration::ZERO).unwrap_err();
-            assert!(error.to_string().contains("`nothing`"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_plan_spelled_out_can_be_read_back() {
-        let drawn = Drawn { scenario: "all".to_owned(), only: None, always: None };
-        for seed in 0..20 {
-            let (plan, _) = drawn.plan(seed).unwrap();
-            let text = spell(&plan).unwrap();
-            assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
-        }
-    }
-}
+mod tests;

@@ -159,8 +159,42 @@ fn retain<T>(list: &mut Vec<T>, keep: &[bool]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{Fault, Throw};
+    use crate::plan::Planned;
+    use crate::point::Boundary;
     use crate::swarm::Swarm;
-    use crate::workload::Orders;
+    use crate::workload::{Finished, Orders};
+    use crate::{Dice, InstancePlan};
+    use duroxide_core::EventKind;
+    use duroxide_sdk::{Registry, RegistryError};
+    use std::time::Duration;
+
+    /// Orders, of which no attempt may ever fail: so one fault is one too many.
+    struct Touchy;
+
+    impl Workload for Touchy {
+        fn name(&self) -> &str {
+            Orders.name()
+        }
+
+        fn registry(&self, build: u32) -> Result<Registry, RegistryError> {
+            Orders.registry(build)
+        }
+
+        fn instances(&self, dice: &mut Dice) -> Vec<InstancePlan> {
+            Orders.instances(dice)
+        }
+
+        fn lasts(&self) -> Duration {
+            Orders.lasts()
+        }
+
+        fn check(&self, ended: &Finished<'_>) -> Result<(), String> {
+            let mut kinds = ended.history.iter().map(|event| &event.kind);
+            let failed = kinds.any(|kind| matches!(kind, EventKind::ActivityFailed { .. }));
+            if failed { Err("an attempt failed".to_owned()) } else { Ok(()) }
+        }
+    }
 
     #[test]
     fn a_failure_that_needs_no_fault_shrinks_to_one_instance_without_any() {
@@ -172,6 +206,24 @@ mod tests {
         let size = Size::of(&shrunk.plan);
         assert_eq!((size.faults, size.instances, size.nodes), (0, 1, 1), "{:?}", shrunk.plan);
         assert_eq!(shrunk.failure.oracle, "workload");
+    }
+
+    #[test]
+    fn a_failure_among_many_faults_shrinks_to_the_one_that_matters() {
+        let workload: Arc<dyn Workload> = Arc::new(Touchy);
+        // It says of itself that nothing is tried again, so no seed draws what fails one.
+        let mut plan = Plan::draw(3, &Touchy, &Swarm::all());
+        let (host, fault) = (plan.nodes[0].name.clone(), Fault::from(Throw));
+        plan.faults.push(Planned { host, boundary: Boundary::Began, nth: 1, fault });
+        assert!(plan.faults.len() > 5, "{}", plan.faults.len());
+        let before = run(&plan, &workload).failure.unwrap();
+        let shrunk = shrink(&plan, &workload, 200, &mut |_, _| ()).unwrap();
+        let left: Vec<_> = shrunk.plan.faults.iter().map(|planned| planned.fault.name()).collect();
+        assert_eq!(left, ["throw"]);
+        assert!(Size::of(&shrunk.plan) < Size::of(&plan));
+        assert!(shrunk.failure.is_like(&before), "{before} became {}", shrunk.failure);
+        // What is told is what a replay of the small plan shows.
+        assert_eq!(run(&shrunk.plan, &workload).failure, Some(shrunk.failure));
     }
 
     #[test]

@@ -215,6 +215,12 @@ impl Simulation {
     /// If a seed fails.
     pub fn outcomes(self) -> Result<Vec<Outcome>, String> {
         let Self { workload, swarm, seeds } = self;
+        if workload.starts.is_empty() || workload.instances == 0 {
+            return Err("nothing is started: there is nothing to check; call start()".to_owned());
+        }
+        if seeds.is_empty() {
+            return Err(format!("{seeds:?} is no seed: a range goes from its first to its end"));
+        }
         let workload: Arc<dyn Workload> = Arc::new(workload);
         let plans: Box<dyn Fn(u64) -> Plan + Sync> = match std::env::var(PLAN) {
             Ok(file) => {

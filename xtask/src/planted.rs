@@ -128,7 +128,8 @@ impl Garden {
         let mut command = Command::new(self.target.join("release/duroxide-sim"));
         let seeds = seeds.to_string();
         command.args(["run", "--scenario", "all", "--json", "--seeds", &seeds]).args(options);
-        command.current_dir(&self.tree).stderr(Stdio::null());
+        // A defect that panics does so often: what it costs is not in the backtraces.
+        command.env("RUST_BACKTRACE", "0").current_dir(&self.tree).stderr(Stdio::null());
         let shown = display(&command);
         let output = command.output().map_err(|error| Failure::io(shown.clone(), error))?;
         serde_json::from_slice(&output.stdout)

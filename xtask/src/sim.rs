@@ -4,6 +4,8 @@
 
 use crate::runner::{Failure, Runner, display};
 use crate::{planted, real};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Hand over to `duroxide-sim`.
@@ -26,6 +28,32 @@ pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
 pub(crate) fn build(runner: &mut Runner) -> Result<(), Failure> {
     let build = runner.command("cargo", &["build", "--release", "--package", "duroxide-sim"]);
     runner.run("build the simulation", build)
+}
+
+/// Every plan that once showed a bug passes now.
+pub(crate) fn regressions(runner: &mut Runner) -> Result<(), Failure> {
+    const STEP: &str = "regressions of the simulation";
+    let folder = runner.root().join("sim/regressions");
+    let io = |error| Failure::io(folder.display().to_string(), error);
+    let mut plans = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(io)? {
+        plans.push(entry.map_err(io)?.path());
+    }
+    plans.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    plans.sort();
+    runner.step(STEP, |runner| {
+        let replay = |plan: &PathBuf| {
+            let plan = plan.display().to_string();
+            Runner::output(STEP, command(runner, &["replay", &plan])).map(drop)
+        };
+        // All of them, so that one failure does not hide another.
+        let failed: Vec<_> = plans.iter().filter_map(|plan| replay(plan).err()).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let what: Vec<_> = failed.iter().map(ToString::to_string).collect();
+        Err(Failure::Check { step: STEP.into(), what: what.join("\n") })
+    })
 }
 
 /// A command of the simulation.

@@ -32,7 +32,9 @@ impl Dice {
 
     fn of(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
-        parts.iter().for_each(|part| hash.update(part));
+        for part in parts {
+            hash.update(part);
+        }
         Self(ChaCha8Rng::from_seed(hash.finalize().into()))
     }
 

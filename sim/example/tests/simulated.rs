@@ -3,6 +3,8 @@
 
 use duroxide_sim::{Finished, Swarm, simulate};
 use duroxide_sim_example::{Outcome, Transfer, registry};
+use std::path::PathBuf;
+use std::process::Command;
 
 fn pay(to: &str) -> Transfer {
     Transfer { from: "anna".to_owned(), to: to.to_owned(), amount: 500 }
@@ -16,7 +18,7 @@ fn a_transfer_is_done_or_undone_whatever_goes_wrong() {
         .start("Transfer", pay("closed"))
         .completes_with(Outcome::Undone)
         .faults(Swarm::all())
-        .seeds(1..40)
+        .seeds(1..12)
         .check();
 }
 
@@ -35,7 +37,7 @@ fn an_oracle_of_its_own_says_what_must_hold_of_every_transfer() {
         .start("Transfer", pay("closed"))
         .oracle(even)
         .faults(Swarm::all().without("power_cut"))
-        .seeds(40..60)
+        .seeds(40..46)
         .check();
 }
 
@@ -51,4 +53,76 @@ fn a_wrong_expectation_is_told_with_the_seed_that_shows_it() {
     for part in ["seed 7 FAILED", "[workload]", "Undone", "DUROXIDE_SIM_SEED=7"] {
         assert!(told.contains(part), "{part} is not in: {told}");
     }
+}
+
+/// What it runs is decided by the environment; see the test below.
+#[test]
+fn a_range_that_one_seed_or_a_plan_may_replace() {
+    let ran = simulate(registry)
+        .named("replaced")
+        .start("Transfer", pay("ben"))
+        .faults(Swarm::all())
+        .seeds(3..5)
+        .outcomes();
+    match ran {
+        Ok(ran) => {
+            let ran: Vec<_> = ran.iter().map(|outcome| (outcome.seed, &outcome.hash)).collect();
+            println!("ran {ran:?}");
+        }
+        Err(told) => panic!("{told}"),
+    }
+}
+
+#[test]
+fn the_environment_replays_one_seed_or_a_plan_and_says_what_it_cannot_read() {
+    let run = |name: &str, value: &str| {
+        let program = std::env::current_exe().unwrap();
+        let output = Command::new(program)
+            .args(["--exact", "a_range_that_one_seed_or_a_plan_may_replace", "--nocapture"])
+            .env_remove("DUROXIDE_SIM_SEED")
+            .env_remove("DUROXIDE_SIM_PLAN")
+            .env(name, value)
+            .output()
+            .unwrap();
+        let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.success(), told.concat())
+    };
+    let (passed, told) = run("DUROXIDE_SIM_SEED", "9");
+    assert!(passed && told.contains("ran [(9, "), "{told}");
+    for (name, value, named) in [
+        ("DUROXIDE_SIM_SEED", "nine", "DUROXIDE_SIM_SEED=nine is not a number"),
+        ("DUROXIDE_SIM_PLAN", "no-such-plan.json", "no-such-plan.json: No such file"),
+    ] {
+        let (passed, told) = run(name, value);
+        assert!(!passed && told.contains(named), "{told}");
+    }
+    let plan = saved_plan();
+    let (passed, told) = run("DUROXIDE_SIM_PLAN", plan.to_str().unwrap());
+    assert!(passed && told.contains("ran [(7, "), "{told}");
+    let again = run("DUROXIDE_SIM_PLAN", plan.to_str().unwrap()).1;
+    let hash =
+        |told: &str| told.split("ran [").nth(1).map(|rest| rest.lines().next().map(str::to_owned));
+    assert_eq!(hash(&told), hash(&again));
+}
+
+/// The plan of a seed that fails, under the name of the range above, where it passes.
+fn saved_plan() -> PathBuf {
+    let told = simulate(registry)
+        .named("replaced")
+        .start("Transfer", pay("ben"))
+        .completes_with(Outcome::Undone)
+        .seeds(7..8)
+        .outcomes()
+        .unwrap_err();
+    assert!(told.contains("target/sim/replaced-7.json"), "{told}");
+    PathBuf::from("target/sim/replaced-7.json").canonicalize().unwrap()
+}
+
+#[test]
+fn what_would_check_nothing_is_refused() {
+    let nothing = simulate(registry).seeds(1..3).outcomes().unwrap_err();
+    assert!(nothing.contains("nothing is started"), "{nothing}");
+    let (first, end) = (5, 1);
+    let reversed = simulate(registry).start("Transfer", pay("ben")).seeds(first..end).outcomes();
+    assert!(reversed.unwrap_err().contains("5..1 is no seed"));
 }
