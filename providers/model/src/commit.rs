@@ -67,6 +67,11 @@ fn apply(state: &mut State, request: &CommitTurn) -> CommitOutcome {
         }
         Some(end) => ends::close(state, request.incarnation, end, &turn.sends),
     }
+    if let Some(row) = state.instances.get_mut(&request.incarnation)
+        && row.lease.is_some()
+    {
+        row.tell(state.now);
+    }
     answer(state, request, claimed, timers)
 }
 
@@ -236,7 +241,8 @@ fn set_timers(state: &mut State, request: &CommitTurn) -> Vec<(EventId, TimeMs)>
 }
 
 /// The answer that was lost: the same claims and timers as far as they are still there, and
-/// what has arrived by now.
+/// what has arrived by now. That counts as told only once it is asked for again: this
+/// answer may be that of a late duplicate, and reach nobody.
 fn applied_before(state: &mut State, request: &CommitTurn) -> CommitOutcome {
     let (mut claimed, mut timers) = (Vec::new(), Vec::new());
     if let Some(row) = state.instances.get(&request.incarnation)
@@ -262,13 +268,10 @@ fn answer(
     timers: Vec<(EventId, TimeMs)>,
 ) -> CommitOutcome {
     let store_now = state.now;
-    let row = state.instances.get_mut(&request.incarnation);
-    let mut row = row.filter(|row| is_under(row.lease.as_ref(), request.lease));
+    let row = state.instances.get(&request.incarnation);
+    let row = row.filter(|row| is_under(row.lease.as_ref(), request.lease));
     let mut held = row.is_some();
-    let window = row.as_mut().map(|row| {
-        row.tell(store_now);
-        inbox::arrivals(row, store_now)
-    });
+    let window = row.map(|row| inbox::arrivals(row, store_now));
     let (arrivals, more_arrivals) = match window {
         None => (Vec::new(), false),
         Some(Ok(window)) => window,

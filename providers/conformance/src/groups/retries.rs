@@ -98,6 +98,19 @@ pub(crate) async fn a_repeated_commit_gives_what_has_arrived_by_now(fx: &Fixture
     Ok(())
 }
 
+/// The answer to a late duplicate reaches nobody: what it says must be said once more.
+pub(crate) async fn a_repeated_commit_keeps_no_news_from_the_holder(fx: &Fixture) -> CheckResult {
+    fx.start("a").await?;
+    let mut a = fx.node("n1").lease_instance("a").await?;
+    let request = a.turn().admit_all().keep().build();
+    a.apply(&request).await?;
+    fx.event("a", "go", "1").await?;
+    a.clone().apply(&request).await?;
+    let given = fx.node("n1").lease_instance("a").await?;
+    ensure!(given.inbox().contains(&"event go 1".to_owned()), "{:?}", given.inbox());
+    Ok(())
+}
+
 pub(crate) async fn a_repeated_commit_is_known_though_another_holds_the_instance(
     fx: &Fixture,
 ) -> CheckResult {

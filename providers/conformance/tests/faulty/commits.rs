@@ -250,6 +250,12 @@ impl Faulty {
             Fault::HoldsTheEnded => applied.held |= request.keep.is_some(),
             Fault::ForgetsClaimsOfARepeatedCommit if again => applied.claimed.clear(),
             Fault::ForgetsArrivalsOfARepeatedCommit if again => applied.arrivals.clear(),
+            Fault::TellsByARepeatedCommit if again => self.inner.edit(|state| {
+                let row = state.instances.get_mut(&request.incarnation);
+                for message in row.into_iter().flat_map(|row| row.inbox.values_mut()) {
+                    message.told = true;
+                }
+            }),
             Fault::SaysHeldToARepeatedCommit if again => applied.held = true,
             _ => {}
         }

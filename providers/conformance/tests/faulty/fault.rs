@@ -48,6 +48,7 @@ faults! {
     RefusesARepeatedLease => "retries::a_repeated_lease_that_gave_nothing_may_be_asked_again",
     ForgetsClaimsOfARepeatedCommit => "retries::a_repeated_commit_gives_the_same_claims",
     ForgetsArrivalsOfARepeatedCommit => "retries::a_repeated_commit_gives_what_has_arrived_by_now",
+    TellsByARepeatedCommit => "retries::a_repeated_commit_keeps_no_news_from_the_holder",
     RefundsTwice => "retries::a_repeated_refund_counts_once",
     ReleasesUnderAnyLease => "retries::a_repeated_release_does_not_touch_the_next_holder",
     RefusesARepeatedStart => "retries::a_repeated_start_answers_created",

@@ -294,9 +294,6 @@ BEGIN
   INTO claimed_events, claimed_attempts
   FROM {schema}.activities AS a
   WHERE a.incarnation = p_row.incarnation AND a.execution = p_execution AND a.lease = p_commit;
-  IF held THEN
-    UPDATE {schema}.instances AS i SET
-      offered_at = store_now, offered_id = (SELECT s.last_value FROM {schema}.ids AS s)
-    WHERE i.incarnation = p_row.incarnation;
-  END IF;
+  -- What has arrived counts as told only once it is asked for again: this answer may be that of a
+  -- late duplicate, and reach nobody.
 END $duroxide$;

@@ -184,12 +184,8 @@ fn applied_before(tx: &Tx<'_>, request: &CommitTurn, row: &InstanceRow) -> Resul
         (row.incarnation, request.turn.execution.0, id(request.commit_id.claim_lease().0)),
         |row| Ok(ClaimedActivity { event: EventId(row.get(0)?), attempt: row.get(1)? }),
     )?;
-    if held {
-        tx.sql.run(
-            "UPDATE instances SET offered_at = ?2, offered_id = ?3 WHERE incarnation = ?1",
-            (row.incarnation, tx.now.0, tx.last_number()),
-        )?;
-    }
+    // What has arrived counts as told only once it is asked for again: this answer may be
+    // that of a late duplicate, and reach nobody.
     answer(tx, row, held, Scheduled { claimed, timers })
 }
 
