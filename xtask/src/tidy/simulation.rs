@@ -23,6 +23,14 @@ const ROOM: &str = "sim/";
 /// What makes the rest of a file, or the next module, a test.
 const TEST: &str = "#[cfg(test)]\n";
 
+/// Who is a store, and passes calls on.
+const STORES: &[&str] = &[
+    "sim/src/tap/edge.rs",
+    "sim/src/tap/inside.rs",
+    "sim/src/tap/witness.rs",
+    "sim/postgres/src/provider.rs",
+];
+
 /// Words that only these files may use.
 struct Only {
     words: &'static [&'static str],
@@ -48,7 +56,7 @@ const RULES: &[Only] = &[
     },
     Only {
         words: &["Provider for"],
-        files: &["sim/src/tap/edge.rs", "sim/src/tap/inside.rs", "sim/postgres/src/provider.rs"],
+        files: STORES,
         what: "stores are the shipped ones, the taps on them, and the modelled PostgreSQL",
     },
     Only {
@@ -65,7 +73,7 @@ const RULES: &[Only] = &[
             ".renew(",
             ".wait_for_work(",
         ],
-        files: &["sim/src/tap/edge.rs", "sim/src/tap/inside.rs", "sim/postgres/src/provider.rs"],
+        files: STORES,
         what: "only what is a store itself passes on the calls that dispatch work",
     },
     Only {
