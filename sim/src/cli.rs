@@ -231,12 +231,10 @@ pub fn execute(
             share(*first, *count, *stride, drawn, out)?;
         }
         Request::Run { seed: Some(seed), trace, drawn, .. } => {
-            let (plan, workload) = drawn.plan(*seed)?;
-            one(&plan, &workload, trace.as_ref(), out)?;
+            one(&drawn.plan(*seed)?, None, trace.as_ref(), out)?;
         }
         Request::Replay { plan, trace } => {
-            let (plan, workload) = load(plan)?;
-            one(&plan, &workload, trace.as_ref(), out)?;
+            one(&load(plan)?, Some(plan), trace.as_ref(), out)?;
         }
         Request::Report { plan, out: to } => write_page(plan, to.as_ref(), out)?,
         Request::Shrink { plan, out: to, runs } => make_small(plan, to.as_ref(), *runs, out)?,
@@ -338,8 +336,8 @@ fn list(out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn one(
-    plan: &Plan,
-    workload: &Arc<dyn Workload>,
+    (plan, workload): &(Plan, Arc<dyn Workload>),
+    from: Option<&PathBuf>,
     trace: Option<&PathBuf>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
@@ -348,7 +346,12 @@ fn one(
         let lines: Vec<_> = entries.iter().map(ToString::to_string).collect();
         std::fs::write(file, lines.join("\n"))?;
     }
-    write!(out, "{}", tell(&outcome, plan)?)?;
+    // A plan that was read from a file stays where it is.
+    let told = if from.is_some() { describe(&outcome) } else { tell(&outcome, plan)? };
+    write!(out, "{told}")?;
+    if let Some(file) = from.filter(|_| outcome.failure.is_some()) {
+        writeln!(out, "  again: cargo xtask sim replay {}", file.display())?;
+    }
     if let Some(instance) = outcome.failure.as_ref().and_then(|failure| failure.instance.as_ref()) {
         writeln!(out, "what happened to `{instance}`:\n{}", report::timeline(&entries, instance))?;
     }
@@ -433,9 +436,20 @@ fn read(path: &PathBuf) -> Result<Plan, CliError> {
     serde_json::from_str(&text).map_err(|error| CliError::NotAPlan { file, error })
 }
 
-/// What there is to say of one run; of a failed one also where its plan is, and how to see
-/// it again.
+/// What there is to say of one run; of a failed one also where its plan is kept, and how to
+/// see it again.
 pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
+    let mut text = describe(outcome);
+    if outcome.failure.is_some() {
+        std::fs::create_dir_all(FAILED)?;
+        let file = format!("{FAILED}/{}-{}.json", outcome.workload, outcome.seed);
+        std::fs::write(&file, spell(plan)?)?;
+        let _ = writeln!(text, "  its plan, and again: cargo xtask sim replay {file}");
+    }
+    Ok(text)
+}
+
+fn describe(outcome: &Outcome) -> String {
     let mut text = String::new();
     let seed = outcome.seed;
     let _ = writeln!(text, "seed {seed} ({}): trace hash {}", outcome.workload, outcome.hash);
@@ -453,13 +467,9 @@ pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
         outcome.steps,
     );
     if let Some(failure) = &outcome.failure {
-        std::fs::create_dir_all(FAILED)?;
-        let file = format!("{FAILED}/{}-{seed}.json", outcome.workload);
-        std::fs::write(&file, spell(plan)?)?;
         let _ = writeln!(text, "seed {seed} FAILED: {failure}");
-        let _ = writeln!(text, "  its plan, and again: cargo xtask sim replay {file}");
     }
-    Ok(text)
+    text
 }
 
 fn spell(plan: &Plan) -> io::Result<String> {

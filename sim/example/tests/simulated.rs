@@ -1,6 +1,8 @@
 //! The project's own orchestration under every fault: crashes, power cuts, partitions,
 //! lost answers, clocks that jump. `DUROXIDE_SIM_SEED=7 cargo test` runs one seed again.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use duroxide_sim::{Finished, Swarm, simulate};
 use duroxide_sim_example::{Outcome, Transfer, registry};
 use std::path::PathBuf;

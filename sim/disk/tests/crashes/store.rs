@@ -229,8 +229,9 @@ fn a_store_that_meets_a_failing_disk_keeps_a_log_or_does_not_open() {
 fn journal_mode(disk: &Disk) -> String {
     let process = disk.process();
     let flags = OpenFlags::default();
-    let sql = Connection::open_with_flags_and_vfs(FILE, flags, process.vfs()).unwrap();
-    sql.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
+    let sql =
+        Connection::open_with_flags_and_vfs(FILE, flags, process.vfs()).expect("it is healed");
+    sql.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("it is healed")
 }
 
 /// Lock files too die with their process: who comes next waits for nobody, and knows that
