@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 const STEP: &str = "planted bugs";
 /// A defect that takes more is not caught.
 const MOST_SEEDS: u64 = 2_000;
+/// So many seeds at a time, between two words of progress.
+const AT_A_TIME: u64 = 50;
 
 /// A defect.
 #[derive(Debug, Deserialize)]
@@ -25,44 +27,51 @@ struct Planted {
     author: String,
 }
 
-/// What became of it.
+/// The seed that shows a defect: it fails with it, and passes without.
 struct Caught {
-    seeds: Option<u64>,
+    seed: u64,
     oracle: String,
+    workload: String,
 }
 
 /// All defects, or those whose names contain one of the words; `--seeds N` tries fewer.
 pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
     let (words, seeds) = options(args)?;
-    let garden = Garden::prepare(runner)?;
     let list = runner.root().join("sim/planted/planted.json");
     let text = fs::read_to_string(&list).map_err(|error| Failure::io(show(&list), error))?;
     let all: Vec<Planted> =
         serde_json::from_str(&text).map_err(|error| failed(format!("{}: {error}", show(&list))))?;
+    let garden = Garden::prepare(runner)?;
+    garden.build_sound(runner)?;
     let wanted = |planted: &&Planted| {
         words.is_empty() || words.iter().any(|word| planted.name.contains(word.as_str()))
     };
     let mut missed = Vec::new();
     let mut stdout = std::io::stdout();
-    let mut say =
-        |line: String| writeln!(stdout, "{line}").map_err(|error| Failure::io("stdout", error));
     for planted in all.iter().filter(wanted) {
         let caught = garden.plant(runner, planted, seeds)?;
-        let Planted { name, author, sentence } = planted;
-        match caught.seeds {
-            Some(seeds) => {
-                say(format!("| {name} | {author} | {seeds} | {} | {sentence} |", caught.oracle))?;
-            }
-            None => {
-                missed.push(name.clone());
-                say(format!("| {name} | {author} | not in {seeds} | | {sentence} |"))?;
-            }
+        if caught.is_none() {
+            missed.push(planted.name.clone());
         }
+        let row = row(planted, caught.as_ref(), seeds);
+        writeln!(stdout, "{row}").map_err(|error| Failure::io("stdout", error))?;
     }
     if missed.is_empty() {
         return Ok(());
     }
     Err(failed(format!("not caught within {seeds} seeds: {}", missed.join(", "))))
+}
+
+/// A row of the table in `sim/planted/README.md`.
+fn row(planted: &Planted, caught: Option<&Caught>, tried: u64) -> String {
+    let Planted { name, author, sentence } = planted;
+    let number = name.split('-').next().unwrap_or(name);
+    match caught {
+        Some(Caught { seed, oracle, workload }) => {
+            format!("| {number} | {sentence} | {author} | {} | {oracle} | {workload} |", seed + 1)
+        }
+        None => format!("| {number} | {sentence} | {author} | not in {tried} | | |"),
+    }
 }
 
 fn options(args: &[String]) -> Result<(Vec<String>, u64), Failure> {
@@ -84,27 +93,44 @@ pub(crate) struct Garden {
     tree: PathBuf,
     target: PathBuf,
     patches: PathBuf,
+    /// The simulation without any of them.
+    sound: PathBuf,
 }
 
 impl Garden {
     /// The sources as they are now. What was built for an earlier copy is used again.
     pub(crate) fn prepare(runner: &Runner) -> Result<Self, Failure> {
-        let root = runner.root();
-        let tree = root.join("target/planted/tree");
+        let (root, ours) = (runner.root(), runner.root().join("target/planted"));
+        let tree = ours.join("tree");
         let listed = ["ls-files", "--cached", "--others", "--exclude-standard"];
         let files = Runner::output(STEP, runner.command("git", &listed))?;
         for file in files.lines().filter(|file| root.join(file).is_file()) {
             copy_if_changed(&root.join(file), &tree.join(file))?;
         }
-        let (target, patches) = (root.join("target/planted/target"), root.join("sim/planted"));
-        Ok(Self { tree, target, patches })
+        let (target, sound) = (ours.join("target"), ours.join("sound"));
+        Ok(Self { tree, target, sound, patches: root.join("sim/planted") })
+    }
+
+    /// Build it as it is, to compare with.
+    fn build_sound(&self, runner: &Runner) -> Result<(), Failure> {
+        eprintln!("building the simulation without any defect");
+        self.build(runner)?;
+        fs::copy(self.built(), &self.sound)
+            .map_err(|error| Failure::io(show(&self.sound), error))?;
+        Ok(())
     }
 
     /// Plant a defect, see how many seeds it lives, and take it out again.
-    fn plant(&self, runner: &Runner, planted: &Planted, seeds: u64) -> Result<Caught, Failure> {
+    fn plant(
+        &self,
+        runner: &Runner,
+        planted: &Planted,
+        seeds: u64,
+    ) -> Result<Option<Caught>, Failure> {
+        eprintln!("{}: building", planted.name);
         let patch = self.patches.join(format!("{}.patch", planted.name));
         self.patch(&patch, &["--forward"])?;
-        let caught = self.build(runner).and_then(|()| self.hunt(seeds));
+        let caught = self.build(runner).and_then(|()| self.hunt(&planted.name, seeds));
         self.patch(&patch, &["--reverse"])?;
         caught
     }
@@ -117,36 +143,69 @@ impl Garden {
     }
 
     pub(crate) fn build(&self, runner: &Runner) -> Result<(), Failure> {
-        let args = ["build", "--quiet", "--release", "--package", "duroxide-sim"];
+        let args = ["build", "--quiet", "--profile", "planted", "--package", "duroxide-sim"];
         let mut command = runner.command("cargo", &args);
         command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
         Runner::output(STEP, command).map(drop)
     }
 
-    /// So many seeds of what was built.
-    pub(crate) fn seeds(&self, seeds: u64, options: &[&str]) -> Result<Value, Failure> {
-        let mut command = Command::new(self.target.join("release/duroxide-sim"));
-        let seeds = seeds.to_string();
-        command.args(["run", "--scenario", "all", "--json", "--seeds", &seeds]).args(options);
+    fn built(&self) -> PathBuf {
+        self.target.join("planted/duroxide-sim")
+    }
+
+    /// Seeds, from 0, until one fails that passes without the defect.
+    fn hunt(&self, name: &str, seeds: u64) -> Result<Option<Caught>, Failure> {
+        let mut next = 0;
+        while next < seeds {
+            eprintln!("{name}: {next} of {seeds} seeds");
+            let count = AT_A_TIME.min(seeds - next);
+            match self.first_failure(next, count)? {
+                None => next += count,
+                Some(caught) if self.is_sound(caught.seed)? => return Ok(Some(caught)),
+                Some(caught) => {
+                    eprintln!("{name}: seed {} fails without the defect, too", caught.seed);
+                    next = caught.seed + 1;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// So many seeds of what was built, from this one on.
+    pub(crate) fn seeds(&self, from: u64, seeds: u64, options: &[&str]) -> Result<Value, Failure> {
+        let mut command = Command::new(self.built());
+        let (from, seeds) = (from.to_string(), seeds.to_string());
+        command.args(["run", "--scenario", "all", "--json", "--from", &from, "--seeds", &seeds]);
         // A defect that panics does so often: what it costs is not in the backtraces.
-        command.env("RUST_BACKTRACE", "0").current_dir(&self.tree).stderr(Stdio::null());
+        command.args(options).env("RUST_BACKTRACE", "0");
+        command.current_dir(&self.tree).stderr(Stdio::null());
         let shown = display(&command);
         let output = command.output().map_err(|error| Failure::io(shown.clone(), error))?;
         serde_json::from_slice(&output.stdout)
             .map_err(|error| failed(format!("{shown} printed no JSON: {error}")))
     }
 
-    /// Seeds until one fails.
-    fn hunt(&self, seeds: u64) -> Result<Caught, Failure> {
-        let summary = self.seeds(seeds, &["--until-failure"])?;
+    /// The first of these seeds that fails with what is planted.
+    fn first_failure(&self, from: u64, count: u64) -> Result<Option<Caught>, Failure> {
+        let summary = self.seeds(from, count, &["--until-failure", "--jobs", "1"])?;
         let first = summary["failed"].as_array().and_then(|failed| failed.first());
-        Ok(Caught {
-            seeds: first.and_then(|first| first["seed"].as_u64()).map(|seed| seed + 1),
-            oracle: first
-                .and_then(|first| first["failure"]["oracle"].as_str())
-                .unwrap_or_default()
-                .to_owned(),
-        })
+        Ok(first.and_then(|first| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            Some(Caught {
+                seed: first["seed"].as_u64()?,
+                oracle: text(&first["failure"]["oracle"]),
+                workload: text(&first["workload"]),
+            })
+        }))
+    }
+
+    /// Whether this seed passes without any defect.
+    fn is_sound(&self, seed: u64) -> Result<bool, Failure> {
+        let mut command = Command::new(&self.sound);
+        command.args(["run", "--scenario", "all", "--seed", &seed.to_string()]);
+        command.current_dir(&self.tree).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status().map_err(|error| Failure::io(display(&command), error))?;
+        Ok(status.success())
     }
 }
 

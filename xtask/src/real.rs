@@ -23,7 +23,7 @@ pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
         let garden = Garden::prepare(runner)?;
         let patch = runner.root().join(PATCH);
         garden.patch(&patch, &["--forward"])?;
-        let summary = garden.build(runner).and_then(|()| garden.seeds(SEEDS, &[]));
+        let summary = garden.build(runner).and_then(|()| garden.seeds(0, SEEDS, &[]));
         garden.patch(&patch, &["--reverse"])?;
         let told = judge(&summary?).map_err(|what| Failure::Check { step: STEP.into(), what })?;
         writeln!(std::io::stdout(), "{told}").map_err(|error| Failure::io("stdout", error))
