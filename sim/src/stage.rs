@@ -218,7 +218,8 @@ impl Stage {
 
     /// Nobody does anything any more.
     pub(crate) fn clear(&self) {
-        for host in lock(&self.hosts).values() {
+        // Each knows this stage: kept here, they would keep it for ever.
+        for host in std::mem::take(&mut *lock(&self.hosts)).values() {
             host.silence();
         }
         lock(&self.callers).clear();
