@@ -249,6 +249,8 @@ impl Leases {
     fn doubt(&mut self) {
         // What was asked for before may have been granted, and forgotten, whenever it is told.
         self.asked.values_mut().for_each(|asked| *asked = 0);
+        // What the clock had come to when nothing was written down is forgotten too.
+        self.clock = Record::default();
         for grant in self.instances.values_mut().flatten() {
             grant.doubtful |= !grant.used;
             grant.until = 0;
@@ -325,6 +327,17 @@ mod tests {
         feed.lease(&leased(8, None, 1).at(40_000)).unwrap();
         feed.see(&Fact::StoreDied).unwrap();
         feed.commit(&turn(None, 1, vec![started()]).lease(7)).unwrap();
+    }
+
+    #[test]
+    fn what_the_clock_showed_before_the_store_died_says_nothing_of_a_lease_after_it() {
+        let mut feed = feed();
+        feed.see(&Fact::StoreDied).unwrap();
+        feed.see(&Fact::Leasing(&lease_request(8, 30))).unwrap();
+        feed.lease(&leased(8, None, 1).at(300)).unwrap();
+        feed.see(&Fact::Leasing(&lease_request(9, 30))).unwrap();
+        feed.wrong(|feed| feed.lease(&leased(9, None, 1).at(29_999)), NAME, "held until");
+        feed.lease(&leased(9, None, 1).at(30_300)).unwrap();
     }
 
     #[test]
