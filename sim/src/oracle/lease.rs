@@ -343,14 +343,14 @@ mod tests {
     #[test]
     fn a_lease_that_a_turn_kept_before_the_store_died_may_be_forgotten_whenever_it_is_told() {
         let mut feed = feed();
-        feed.commit(&turn(None, 1, vec![started()]).lease(7).keep(30)).unwrap();
+        feed.commit(&turn(None, 1, vec![started()]).lease(7).keep(30).now(100_000)).unwrap();
         let (next, key) = (turn(Some(1), 2, Vec::new()).at(2).lease(7).keep(30), key());
         let request = Arc::new(next.clone());
         feed.see(&Fact::Committing(&key, &request)).unwrap();
         feed.see(&Fact::StoreDied).unwrap();
         let accepted = Accepted { key: &key, request: &request, applied: None };
         feed.see(&Fact::Committed(accepted)).unwrap();
-        feed.lease(&leased(8, Some(2), 2).at(2_000)).unwrap();
+        feed.lease(&leased(8, Some(2), 2).at(101_000)).unwrap();
     }
 
     #[test]
