@@ -137,7 +137,8 @@ fn a_failure_names_its_seed_its_plan_and_how_to_see_it_again() {
     std::fs::write(&file, serde_json::to_string(&plan).unwrap()).unwrap();
     let (passed, told) = program(&["replay", file.to_str().unwrap()]);
     assert!(!passed, "{told}");
-    for part in ["seed 8 FAILED", "[workload] `order-", "replay target/sim/order-8.json"] {
+    let again = format!("replay {}", file.display());
+    for part in ["seed 8 FAILED", "[workload] `order-", &again] {
         assert!(told.contains(part), "{part} is not in: {told}");
     }
 }

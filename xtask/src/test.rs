@@ -2,7 +2,7 @@
 //! the first test: while the same seed gives different runs, no other result means much.
 
 use crate::runner::{Failure, Runner};
-use crate::{chaos, docs, lint, node, postgres, real, sim, tidy, tools};
+use crate::{chaos, docs, lint, node, postgres, sim, tidy, tools};
 use std::io::Write;
 use std::process::Command;
 
@@ -38,7 +38,6 @@ fn steps(runner: &mut Runner, cases: Option<u32>) -> Result<(), Failure> {
     let simulation = sim::command(runner, &["run", "--scenario", "all", "--seeds", SEEDS]);
     runner.run("simulation", simulation)?;
     sim::regressions(runner)?;
-    real::run(runner, &[])?;
     // The unoptimised addon: the workspace's tests have built it already.
     node::build(runner, "build:debug")?;
     node::test(runner)?;
