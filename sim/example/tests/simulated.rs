@@ -128,3 +128,10 @@ fn what_would_check_nothing_is_refused() {
     let reversed = simulate(registry).start("Transfer", pay("ben")).seeds(first..end).outcomes();
     assert!(reversed.unwrap_err().contains("5..1 is no seed"));
 }
+
+#[test]
+fn what_the_readme_shows_is_a_test_of_this_file() {
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(include_str!("simulated.rs").contains(shown), "{shown}");
+}
