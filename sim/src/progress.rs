@@ -65,6 +65,12 @@ impl<'a> Progress<'a> {
             self.so_far.failed += u64::from(outcome.failure.is_some());
             self.so_far.virtual_ms += outcome.virtual_ms;
             self.bar.inc(1);
+            if let Some(failure) = &outcome.failure {
+                // Known at once: a range may take hours.
+                let told =
+                    format!("seed {} ({}) FAILED: {failure}", outcome.seed, outcome.workload);
+                self.bar.suspend(|| drop(writeln!(io::stderr(), "{told}")));
+            }
         }
         let gone = (self.stopwatch)();
         let told = self.so_far.told(gone);

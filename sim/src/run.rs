@@ -181,6 +181,7 @@ async fn clients(
 /// The verdict, when all clients have their answers.
 async fn verify(props: Arc<Props>, env: Env) -> Verdict {
     let seen = props.desk.all(props.stage.plan.instances.len()).await;
+    props.stage.heal();
     let store = props.backend.open()?;
     let ended = Ended {
         env: &env,

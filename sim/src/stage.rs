@@ -12,7 +12,7 @@ use crate::timeline::Timeline;
 use crate::trace::{CallDigest, Trace};
 use crate::wrong::Wrong;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub(crate) struct Stage {
     times: BTreeMap<String, HostTime>,
     /// The build that each host runs from its next start.
     builds: Mutex<BTreeMap<String, u32>>,
+    /// All is seen to be over: nothing goes wrong any more.
+    healed: AtomicBool,
     /// Who waits for the answer to which request.
     callers: Mutex<BTreeMap<[u8; 16], Arc<Host>>>,
 }
@@ -84,6 +86,7 @@ impl Stage {
             hosts: Mutex::default(),
             times,
             builds: Mutex::new(builds),
+            healed: AtomicBool::new(false),
             callers: Mutex::default(),
         })
     }
@@ -122,7 +125,13 @@ impl Stage {
     /// Whether faults may still strike. After it everything mends by itself within the
     /// length of the longest fault, and nothing new goes wrong.
     pub(crate) fn is_chaos(&self) -> bool {
-        self.timeline.now() < Duration::from_millis(self.plan.chaos_ms)
+        let is_early = self.timeline.now() < Duration::from_millis(self.plan.chaos_ms);
+        is_early && !self.healed.load(Ordering::Relaxed)
+    }
+
+    /// Nothing new goes wrong from now on: what is left is looked at.
+    pub(crate) fn heal(&self) {
+        self.healed.store(true, Ordering::Relaxed);
     }
 
     /// A host has come to a point of its work once more: what strikes it there.

@@ -4,7 +4,7 @@
 use super::fact::{Instance, Oracle, Stored, wrong};
 use crate::wrong::{Verdict, Wrong};
 use duroxide_provider::env::Env;
-use duroxide_provider::{QueueDepths, Store, UnclaimedNames};
+use duroxide_provider::{ProviderError, QueueDepths, Store, UnclaimedNames};
 use std::time::Duration;
 
 const NAME: &str = "left over";
@@ -35,9 +35,14 @@ impl Oracle for LeftOver {
 
 /// Within some minutes (children of what has ended may still be stopping) nothing waits.
 pub(super) async fn nothing_is_left(env: &Env, store: &dyn Store) -> Verdict {
-    let mut left = (QueueDepths::default(), 0);
+    let mut left = (QueueDepths::default(), 1);
     for _ in 0..600 {
-        left = (store.depths().await?, store.metrics().await?.running);
+        // The last that went wrong may last a while.
+        match what_is_left(store).await {
+            Ok(found) => left = found,
+            Err(error) if error.is_transient() => {}
+            Err(error) => return Err(error.into()),
+        }
         if left == (QueueDepths::default(), 0) {
             return unclaimed(&store.unclaimed().await?);
         }
@@ -46,6 +51,10 @@ pub(super) async fn nothing_is_left(env: &Env, store: &dyn Store) -> Verdict {
     let (depths, running) = left;
     let problem = format!("all clients have their answers, and {running} run, {depths:?}");
     Err(Wrong::of(NAME, problem))
+}
+
+async fn what_is_left(store: &dyn Store) -> Result<(QueueDepths, u64), ProviderError> {
+    Ok((store.depths().await?, store.metrics().await?.running))
 }
 
 fn unclaimed(names: &UnclaimedNames) -> Verdict {
