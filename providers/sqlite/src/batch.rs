@@ -5,7 +5,7 @@ use crate::error::{Result, StoreError};
 use crate::shell::Shell;
 use crate::store::sql::Sql;
 use crate::store::{Effects, Tx, nodes};
-use crate::writer::Writer;
+use crate::writer::{Turn, Writer};
 use duroxide_provider::WakeSeq;
 use rusqlite::Connection;
 use std::sync::PoisonError;
@@ -133,11 +133,10 @@ fn transact(
     }
     let relaxed = dead.is_empty() && jobs.iter().all(|job| job.is_relaxed());
     let wake_seq = shell.wake.seq();
-    let (turn, sql) = writer.begin(relaxed).map_err(Broken::Undone)?;
-    let done = inside(shell, sql, wake_seq, jobs, dead);
-    if done.is_err() && !sql.is_autocommit() {
-        // Other processes must not meet a transaction that nobody will end.
-        let _ = sql.execute_batch("ROLLBACK");
+    let turn = writer.begin(relaxed).map_err(Broken::Undone)?;
+    let done = inside(shell, &turn, wake_seq, jobs, dead);
+    if done.is_err() {
+        turn.break_off();
     }
     drop(turn);
     let (effects, changed) = done?;
@@ -155,11 +154,12 @@ fn transact(
 /// anything at all.
 fn inside(
     shell: &Shell,
-    sql: &Connection,
+    turn: &Turn<'_>,
     wake_seq: WakeSeq,
     jobs: &mut [Box<dyn Operation>],
     dead: &[u64],
 ) -> Result<(Effects, bool), Broken> {
+    let sql = turn.sql();
     let changes = sql.total_changes();
     let tx = Tx::begin(sql, &shell.clock, shell.owner(), wake_seq, &shell.limits)
         .map_err(Broken::Undone)?;
@@ -173,7 +173,10 @@ fn inside(
         return Ok((tx.into_effects(), false));
     }
     let effects = tx.seal().map_err(Broken::Undone)?;
-    commit(sql)?;
+    turn.commit().map_err(|error| {
+        let unknown = matches!(error, StoreError::Unknown(_));
+        if unknown { Broken::Redo(error) } else { Broken::Undone(error) }
+    })?;
     Ok((effects, true))
 }
 
@@ -191,12 +194,4 @@ fn run_one(sql: &Connection, tx: &Tx<'_>, job: &mut dyn Operation) -> Result<()>
     }
     sql.run("RELEASE operation", [])?;
     Ok(())
-}
-
-fn commit(sql: &Connection) -> Result<(), Broken> {
-    let result = sql.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-    let Err(error) = result else { return Ok(()) };
-    let error = StoreError::of_commit(error);
-    let unknown = matches!(error, StoreError::Unknown(_));
-    Err(if unknown { Broken::Redo(error) } else { Broken::Undone(error) })
 }

@@ -2,6 +2,7 @@
 //! back: an option that did not take is an error, not a surprise at the next power cut.
 
 use crate::error::{Result, StoreError};
+use crate::log;
 use crate::options::{Durability, Location, Mode};
 use crate::storage::Storage;
 use crate::store::schema;
@@ -13,8 +14,6 @@ use std::time::Duration;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements kept prepared: more than there are.
 const STATEMENTS: usize = 256;
-/// A small log that is overwritten is faster than a long one.
-const LOG_PAGES: u32 = 1_000;
 
 /// The location with its one true path, by which every process names the files beside the
 /// database, whatever links lead there. Creates the folder if it may.
@@ -61,7 +60,7 @@ pub(crate) fn open_writer(
             // Looked at before anything is changed: a file that is not ours stays as it is.
             schema::check(&connection)?;
             keep_a_log(&connection)?;
-            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             synchronous(&connection, durability)?;
             schema::migrate(&connection)?;
         }
@@ -136,6 +135,7 @@ pub(crate) fn open_file(storage: &dyn Storage, path: &Path, mode: Mode) -> Resul
 }
 
 fn prepare(connection: &Connection) -> Result<()> {
+    log::keep_on_close(connection, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;

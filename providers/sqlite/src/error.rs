@@ -53,18 +53,14 @@ impl StoreError {
         }
     }
 
-    /// The same failure where nobody can say whether the transaction became durable:
-    /// a COMMIT that failed for another reason than a lock or a full disk.
+    /// The same failure where nobody can say whether the transaction became durable: a COMMIT
+    /// that failed for another reason than a lock or a full disk. After a sync that failed the
+    /// transaction is in the log, where whoever opens the store after a death finds it.
     pub(crate) fn of_commit(error: rusqlite::Error) -> Self {
-        match Self::from(error) {
-            known @ (Self::Busy(_) | Self::Full(_)) => known,
-            other @ (Self::Unknown(_)
-            | Self::Invalid(_)
-            | Self::Corrupt { .. }
-            | Self::NotFound(_)
-            | Self::NewerSchema { .. }
-            | Self::Unusable(_)) => Self::Unknown(other.to_string()),
-        }
+        let of_the_disk = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        let error = Self::from(error);
+        let known = matches!(error, Self::Busy(_) | Self::Full(_)) && !of_the_disk;
+        if known { error } else { Self::Unknown(error.to_string()) }
     }
 
     /// The disk or a file failed below a statement: nothing was applied.

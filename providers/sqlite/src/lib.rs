@@ -4,7 +4,8 @@
 //! responsibility, no thread and no clock. Around it a thin asynchronous shell: `batcher`
 //! gathers writes, `batch` runs them in one transaction with a savepoint each, `shell` reads,
 //! `wake` and `waiting` announce, `backup` copies, `writer` and `liveness` share the file
-//! with other processes; the disk below is a `storage`. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
+//! with other processes, `log` sees to it that what is synced is on the disk; that is a
+//! `storage`. Threads, time and randomness come from [`Env`](duroxide_provider::env::Env).
 //!
 //! Not here: what turns mean (`duroxide-core`), who asks for them (`duroxide-runtime`).
 
@@ -16,6 +17,7 @@ mod connection;
 mod error;
 mod inspect;
 mod liveness;
+mod log;
 mod options;
 mod provider;
 mod shell;

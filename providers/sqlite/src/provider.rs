@@ -189,7 +189,7 @@ impl Drop for SqliteProvider {
 fn open_shell(env: Env, options: SqliteOptions) -> Result<Shell> {
     let storage = options.storage;
     let location = connection::resolve(&*storage, Location::parse(&options.path)?)?;
-    let writer = Writer::open(&*storage, &location, options.durability)?;
+    let writer = Writer::open(&storage, &location, options.durability)?;
     let liveness = match &location {
         Location::File { path, .. } if writer.is_writable() => {
             Some(Liveness::begin(&env, &storage, path)?)

@@ -1,12 +1,12 @@
 //! The disk under a store: what a path leads to, by which name SQLite reaches it, and the
-//! files beside the database that are only locked. Production has [`SystemStorage`]; a
+//! files beside the database: those that are only locked, and a log that must be mended. Production has [`SystemStorage`]; a
 //! simulation brings a disk of its own.
 //!
 //! Not here: the database itself, which SQLite reads and writes through its VFS.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +34,14 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Remove a file's name; who has it open keeps it.
     fn remove(&self, file: &Path) -> io::Result<()>;
+
+    /// All bytes of a file. [`ErrorKind::NotFound`] if there is none.
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
+
+    /// Make these the bytes of a file, which is made unless it is there, and bring them, its
+    /// length and its name to the disk. They are written over those that it has, even where
+    /// they are the same.
+    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()>;
 
     /// How often to look for what other processes did to the database, while anyone waits.
     fn look_every(&self) -> Duration {
@@ -114,6 +122,22 @@ impl Storage for SystemStorage {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         fs::remove_file(file)
+    }
+
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        fs::read(file)
+    }
+
+    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut open = OpenOptions::new().write(true).create(true).truncate(false).open(file)?;
+        open.write_all(bytes)?;
+        open.set_len(bytes.len() as u64)?;
+        open.sync_all()?;
+        // Where folders cannot be opened the system sees to names.
+        match file.parent().map(File::open) {
+            Some(Ok(folder)) => folder.sync_all(),
+            Some(Err(_)) | None => Ok(()),
+        }
     }
 }
 

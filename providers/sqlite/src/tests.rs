@@ -76,8 +76,8 @@ fn fail_commits(store: &SqliteProvider, times: u32) {
     let fails = move || {
         left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
     };
-    let writer = store.shell.writer.lock().unwrap();
-    writer.connection().unwrap().commit_hook(Some(fails)).unwrap();
+    let mut writer = store.shell.writer.lock().unwrap();
+    writer.connection_mut().commit_hook(Some(fails)).unwrap();
 }
 
 #[tokio::test]

@@ -248,3 +248,24 @@ async fn the_durability_asked_for_is_the_one_in_force() {
         assert_eq!(store.counters().relaxed_commits, 0);
     }
 }
+
+/// What a sync that failed leaves beside the file: a note, or the copy of a log being mended.
+#[tokio::test]
+async fn a_log_in_doubt_is_mended_by_the_next_write() {
+    let folder = Folder::new();
+    let (path, note) = (text(&folder.file("app.db")), folder.file("app.db-wal-copy"));
+    let store = open(&path).await.unwrap();
+    store.submit(start("a")).await.unwrap();
+    fs::write(&note, b"").unwrap();
+    store.submit(start("b")).await.unwrap();
+    assert!(!note.exists());
+    fs::write(&note, b"broken off while it was written, so that nothing may be made of it")
+        .unwrap();
+    store.submit(start("c")).await.unwrap();
+    assert!(!note.exists());
+    store.close().await.unwrap();
+    assert!(!folder.file("app.db-wal").exists(), "closed, a store is one file");
+    fs::write(&note, b"").unwrap();
+    let store = open(&path).await.unwrap();
+    assert_eq!(store.metrics().await.unwrap().instances, 3);
+}

@@ -1,5 +1,5 @@
-//! The disk as a store of `duroxide-sqlite` uses it beside SQLite: paths, and files that are
-//! only locked. Not here: databases (`vfs`).
+//! The disk as a store of `duroxide-sqlite` uses it beside SQLite: paths, files that are only
+//! locked, and logs that are mended. Not here: databases (`vfs`).
 //!
 //! Nobody waits for a lock here: in a simulation whoever could let go of it is not running. A
 //! lock that another has is refused, as what passes.
@@ -7,7 +7,7 @@
 use crate::handle::Handle;
 use crate::locks::Level;
 use crate::operation::{Code, Role};
-use crate::process::{Life, Opening, Process};
+use crate::process::{Life, Opening, Process, role_of};
 use duroxide_sqlite::{LockFile, OpenLock, Storage};
 use libsqlite3_sys as ffi;
 use std::fmt;
@@ -77,6 +77,49 @@ impl Storage for Process {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         self.0.delete(&absolute(file)?, false).map_err(io_error)
+    }
+
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        let name = absolute(file)?;
+        if !self.0.exists(&name, false).map_err(io_error)? {
+            return Err(ErrorKind::NotFound.into());
+        }
+        self.with_file(&name, |handle| {
+            let mut bytes = vec![0; handle.size()? as usize];
+            handle.read(0, &mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
+    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.with_file(&absolute(file)?, |handle| {
+            if !bytes.is_empty() {
+                handle.write(0, bytes)?;
+            }
+            handle.truncate(bytes.len() as u64)?;
+            handle.sync()
+        })
+    }
+}
+
+impl Process {
+    /// Open a file, made unless it is there, for as long as something is done with it.
+    fn with_file<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut Handle) -> Result<T, Code>,
+    ) -> io::Result<T> {
+        let opening = Opening {
+            name: Some(name),
+            role: role_of(name),
+            create: true,
+            new: false,
+            delete_on_close: false,
+        };
+        let mut handle = self.0.open(&opening).map_err(io_error)?;
+        let outcome = act(&mut handle);
+        handle.close();
+        outcome.map_err(io_error)
     }
 }
 

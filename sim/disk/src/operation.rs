@@ -13,7 +13,7 @@ pub enum Role {
     Database,
     /// The write-ahead log.
     Wal,
-    /// A rollback journal.
+    /// A rollback journal, or a copy of a log: what a file is mended from.
     Journal,
     /// Shared memory: the index of the write-ahead log.
     Shm,

@@ -195,10 +195,10 @@ impl Drop for Life {
 }
 
 /// What a file is for, by its name.
-fn role_of(name: &str) -> Role {
+pub(crate) fn role_of(name: &str) -> Role {
     if name.ends_with("-wal") {
         Role::Wal
-    } else if name.ends_with("-journal") {
+    } else if name.ends_with("-journal") || name.ends_with("-wal-copy") {
         Role::Journal
     } else if Path::new(name).extension().is_some_and(|extension| extension == "lock") {
         Role::Lock

@@ -7,7 +7,7 @@ use duroxide_core::ExecutionId;
 use duroxide_provider::env::{
     BoxFuture, Clock, Entropy, Env, Listener, Network, Spawner, Stream, Task,
 };
-use duroxide_provider::{CommitOutcome, Inspect, InstanceKey, Provider, Submitted};
+use duroxide_provider::{CommitOutcome, Inspect, InstanceKey, Provider, ProviderError, Submitted};
 use duroxide_sim_disk::{Disk, Kind, Process, Strike, Verdict};
 use duroxide_sqlite::{Durability, SqliteOptions, SqliteProvider};
 use rusqlite::{Connection, OpenFlags};
@@ -200,6 +200,160 @@ fn a_production_store_that_does_not_wait_for_the_disk_loses_some() {
         crash(seed, Durability::Process, &mut kept);
     }
     assert!(kept.lost > 20, "{kept:?}");
+}
+
+/// After a sync that failed the system holds for clean what it did not write. Leases are
+/// before it in the log, and nobody synced them.
+#[test]
+fn a_production_store_whose_syncs_fail_loses_nothing_that_it_acknowledged() {
+    let (mut kept, mut failed) = (Kept::default(), 0);
+    for seed in 0..300 {
+        failed += survive_failing_syncs(seed, &mut kept);
+    }
+    assert_eq!(kept.lost, 0, "{kept:?}");
+    assert!(failed > 600 && kept.turns > 3_000 && kept.cuts > 400, "{failed}: {kept:?}");
+}
+
+/// Gives how many syncs failed.
+fn survive_failing_syncs(seed: u64, kept: &mut Kept) -> u64 {
+    let (disk, mut draw) = (Disk::new(seed), Draw::new(seed));
+    let still = Still(Arc::new(AtomicU64::new(seed << 32)));
+    let mut acknowledged = Acknowledged::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    // In some lives the process dies, or the power is cut, at whatever it is about then.
+    for life in 0..=draw.below(3) {
+        let process = disk.process();
+        runtime.block_on(async {
+            let store = live(process.clone(), Durability::Full, &still).await.expect("it opens");
+            for _ in 0..=draw.below(4) {
+                disk.strike(Strike::at(Kind::Sync, 1 + draw.below(40), Verdict::Fail));
+            }
+            let end = [Verdict::Kill, Verdict::CutPower, Verdict::Go][draw.below(3) as usize];
+            disk.strike(Strike::at_change(100 + draw.below(200), end));
+            persevere(&store, life, &mut acknowledged, kept).await;
+        });
+        disk.kill();
+        disk.heal();
+    }
+    disk.cut_power();
+    kept.cuts += disk.counts().power_cuts;
+    runtime.block_on(async {
+        let store = live(disk.process(), Durability::Full, &still).await.expect("it opens");
+        kept.lost += look(&store, &acknowledged).await;
+    });
+    disk.kill();
+    check(&disk, seed);
+    disk.counts().failed_syncs
+}
+
+/// What one process saw fail, another makes good: the one dies before it can.
+#[test]
+fn a_process_mends_the_log_that_another_left_in_doubt_before_it_writes() {
+    let (durability, mut acknowledged) = (Durability::Full, Acknowledged::new());
+    acknowledged.extend([("a".to_owned(), 0), ("c".to_owned(), 0)]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for seed in 0..30 {
+        let (disk, still) = (Disk::new(seed), Still(Arc::new(AtomicU64::new(seed << 32))));
+        runtime.block_on(async {
+            let one = live(disk.process(), durability, &still).await.expect("it opens");
+            let two = live(disk.process(), durability, &still).await.expect("it opens");
+            one.submit(start("a")).await.expect("the disk is well");
+            let leased = one.lease_orchestrations(lease("one")).await.expect("the disk is well");
+            assert_eq!(leased.instances.len(), 1);
+            // The commit, and the end of the turn.
+            disk.strike(Strike::at(Kind::Sync, 1, Verdict::Fail));
+            disk.strike(Strike::at(Kind::Unlock, 1, Verdict::Kill));
+            one.submit(start("b")).await.expect_err("the process is dead");
+            two.submit(start("c")).await.expect("the disk is well");
+        });
+        disk.cut_power();
+        runtime.block_on(async {
+            let store = live(disk.process(), durability, &still).await.expect("it opens");
+            assert_eq!(look(&store, &acknowledged).await, 0, "seed {seed}");
+        });
+    }
+}
+
+/// What is written over itself may be torn when the power is cut.
+#[test]
+fn power_that_is_cut_while_the_log_is_mended_takes_nothing_that_was_acknowledged() {
+    let acknowledged = Acknowledged::from([("a".to_owned(), 0), ("b".to_owned(), 0)]);
+    let (runtime, mut copies) =
+        (tokio::runtime::Builder::new_current_thread().build().expect("a runtime"), 0);
+    for seed in 0..1_000 {
+        let (disk, still) = (Disk::new(seed), Still(Arc::new(AtomicU64::new(seed << 32))));
+        runtime.block_on(async {
+            let durability = Durability::Full;
+            let store = live(disk.process(), durability, &still).await.expect("it opens");
+            for id in acknowledged.keys() {
+                store.submit(start(id)).await.expect("the disk is well");
+            }
+            disk.strike(Strike::at(Kind::Sync, 1, Verdict::Fail));
+            if seed % 2 == 1 {
+                // After the commit, the note and the copy, the log: it is begun again.
+                disk.strike(Strike::at(Kind::Sync, 4, Verdict::Fail));
+            }
+            disk.strike(Strike::at_change(1 + Draw::new(seed).below(30), Verdict::CutPower));
+            for id in ["c", "d", "e"] {
+                // Whatever becomes of it.
+                let _ = store.submit(start(id)).await;
+            }
+            drop(store);
+            disk.heal();
+            disk.cut_power();
+            copies += u64::from(disk.files().iter().any(|file| file.ends_with("-wal-copy")));
+            let store = live(disk.process(), durability, &still).await.expect("it opens");
+            assert_eq!(look(&store, &acknowledged).await, 0, "seed {seed}");
+        });
+        disk.kill();
+        check(&disk, seed);
+    }
+    assert!(copies > 50, "only {copies} were left");
+}
+
+/// As [`work`], but what failed is asked for again, as a runtime does, while there is a process.
+async fn persevere(
+    store: &SqliteProvider,
+    life: u64,
+    acknowledged: &mut Acknowledged,
+    kept: &mut Kept,
+) {
+    for n in 0..20 {
+        let id = format!("{life}-{n}");
+        if again(|| store.submit(start(&id))).await.is_none() {
+            return;
+        }
+        acknowledged.insert(id, 0);
+        kept.submits += 1;
+        let Some(leased) = again(|| store.lease_orchestrations(lease("node"))).await else {
+            return;
+        };
+        for got in leased.instances {
+            let id = got.key.id.to_string();
+            let turn = Run::new(got, "node").step();
+            let events = turn.turn.events.len();
+            match again(|| store.commit_turn(turn.clone())).await {
+                Some(CommitOutcome::Applied(_)) => acknowledged.insert(id, events),
+                Some(other) => panic!("{id}: {other:?}"),
+                None => return,
+            };
+            kept.turns += 1;
+        }
+    }
+}
+
+/// The answer; none if it does not come in ten times.
+async fn again<T, F: Future<Output = Result<T, ProviderError>>>(
+    mut ask: impl FnMut() -> F,
+) -> Option<T> {
+    for _ in 0..10 {
+        match ask().await {
+            Ok(answer) => return Some(answer),
+            Err(ProviderError::Busy { .. } | ProviderError::Unknown { .. }) => {}
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Without its log a store would lose what it has acknowledged: a journal comes back when the
