@@ -8,6 +8,7 @@ use common::{World, json};
 use duroxide_provider::env::{BoxFuture, Clock, Env};
 use duroxide_runtime::{CommittedTurn, Runtime, RuntimeOptions, SdkHost, TurnObserver};
 use duroxide_sdk::{ActivityContext, OrchestrationContext, OrchestrationError, Registry};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -175,9 +176,10 @@ async fn a_wait_that_ended_without_news_asks_for_nothing_but_leases() {
         ctx.activity("Hang", &()).await
     }
     let (world, store) = World::faulty().await;
-    let (has_begun, begun) = tokio::sync::watch::channel(false);
+    let begun = Arc::new(AtomicBool::new(false));
+    let has_begun = Arc::clone(&begun);
     let hang = move |_: ActivityContext, (): ()| {
-        has_begun.send_replace(true);
+        has_begun.store(true, Ordering::SeqCst);
         std::future::pending::<Result<(), String>>()
     };
     let registry = Registry::builder().register_activity("Hang", hang);
@@ -188,7 +190,7 @@ async fn a_wait_that_ended_without_news_asks_for_nothing_but_leases() {
     let _node = Runtime::start(env, nodes_store, Arc::clone(&host) as _, host, options).unwrap();
     // With an activity in hand there is a lease to ask about, too.
     world.start("hangs", "Hangs", ()).await;
-    world.until("the activity begins", || *begun.borrow()).await;
+    world.until("the activity begins", || begun.load(Ordering::SeqCst)).await;
 
     let leases = ["lease_orchestrations", "lease_activities"];
     let wait_in_vain = async || {
