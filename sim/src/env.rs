@@ -1,10 +1,10 @@
 //! The simulated [`Env`] of one life of a host. Not here: the network (`network`).
 
-use crate::dice::Dice;
+use crate::dice::{Dice, Yield};
 use crate::host::Host;
 use crate::network::HostNetwork;
 use crate::point::Boundary;
-use crate::sync::{Yield, lock};
+use crate::sync::lock;
 use crate::wrong::Wrong;
 use duroxide_provider::env::{BoxFuture, Clock, Entropy, Env, Spawner, Task};
 use futures_util::FutureExt;

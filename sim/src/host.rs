@@ -4,11 +4,11 @@
 
 use crate::clock::HostTime;
 use crate::counts::{IDLE, sometimes};
-use crate::dice::Dice;
+use crate::dice::{Dice, Yield};
 use crate::fault::Then;
 use crate::point::{Boundary, Op};
 use crate::stage::{Order, Stage};
-use crate::sync::{Yield, lock};
+use crate::sync::lock;
 use duroxide_provider::{CommitId, Held};
 use futures_util::task::AtomicWaker;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,6 @@
-//! One run: the world of a plan, from its first step to the verdict.
+//! One run: the world of a plan, from its first step to the verdict. Not here: how the world
+//! goes on (`world`), what its hosts run (`node`, `store`, `clients`), what must hold
+//! (`oracle`), many runs (`batch`).
 
 use crate::clients::{Desk, see_through};
 use crate::counts::{Counts, sometimes};

@@ -5,9 +5,12 @@
 mod common;
 
 use common::{World, json};
-use duroxide_runtime::{CommittedTurn, RuntimeOptions, TurnObserver};
+use duroxide_provider::env::{BoxFuture, Clock, Env};
+use duroxide_runtime::{CommittedTurn, Runtime, RuntimeOptions, SdkHost, TurnObserver};
 use duroxide_sdk::{ActivityContext, OrchestrationContext, OrchestrationError, Registry};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 async fn add_one(_: ActivityContext, n: u64) -> Result<u64, String> {
     Ok(n + 1)
@@ -145,4 +148,67 @@ async fn a_fan_out_wider_than_the_node_is_worked_off() {
     assert_eq!(world.output("fan").await, "5050");
     runtime.shutdown(common::PATIENCE).await;
     assert_eq!(runtime.metrics().activity_success, 100);
+}
+
+/// A clock on which a short pause is over at once; leases last as long as they should.
+struct Hasty(Arc<dyn Clock>);
+
+impl Clock for Hasty {
+    fn wall_ms(&self) -> u64 {
+        self.0.wall_ms()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        if duration > Duration::from_secs(1) {
+            return self.0.sleep(duration);
+        }
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_ended_without_news_asks_for_nothing_but_leases() {
+    async fn hangs(ctx: OrchestrationContext, (): ()) -> Result<(), OrchestrationError> {
+        ctx.activity("Hang", &()).await
+    }
+    let (world, store) = World::faulty().await;
+    let begun = Arc::new(AtomicBool::new(false));
+    let has_begun = Arc::clone(&begun);
+    let hang = move |_: ActivityContext, (): ()| {
+        has_begun.store(true, Ordering::SeqCst);
+        std::future::pending::<Result<(), String>>()
+    };
+    let registry = Registry::builder().register_activity("Hang", hang);
+    let registry = registry.register_orchestration("Hangs", hangs).build().unwrap();
+    let host = Arc::new(SdkHost::new(registry));
+    let env = Env { clock: Arc::new(Hasty(Arc::clone(&world.env.clock))), ..world.env.clone() };
+    let (nodes_store, options) = (Arc::clone(&world.store), RuntimeOptions::default());
+    let _node = Runtime::start(env, nodes_store, Arc::clone(&host) as _, host, options).unwrap();
+    // With an activity in hand there is a lease to ask about, too.
+    world.start("hangs", "Hangs", ()).await;
+    world.until("the activity begins", || begun.load(Ordering::SeqCst)).await;
+
+    let leases = ["lease_orchestrations", "lease_activities"];
+    let wait_in_vain = async || {
+        let before = store.asked();
+        store.end_a_wait_in_vain();
+        let both = || leases.iter().all(|call| store.asked()[call] > before[call]);
+        world.until("it asks for leases", both).await;
+    };
+    // What was announced before has been looked at when some waits were in vain.
+    for _ in 0..10 {
+        wait_in_vain().await;
+    }
+    let mut expected = store.asked();
+    for call in leases.into_iter().chain(["wait"]) {
+        *expected.entry(call).or_default() += 20;
+    }
+    for _ in 0..20 {
+        wait_in_vain().await;
+    }
+    assert_eq!(store.asked(), expected);
 }

@@ -1,5 +1,10 @@
 //! Seeded draws. Every stream is named, so that drawing more in one place moves nothing
-//! in another. Not here: what is drawn for, and any randomness that no seed decides.
+//! in another; and giving way a drawn number of times ([`Yield`]). Not here: what is drawn
+//! for, and any randomness that no seed decides.
+
+mod turns;
+
+pub use turns::Yield;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -2,9 +2,6 @@
 //! the streams that it is drawn from (`duroxide_sim_dice`).
 
 use duroxide_sim_dice::Dice;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Half of the time none, else up to this, in µs.
@@ -20,20 +17,4 @@ pub(crate) fn most_of(dice: &mut Dice, pause: Duration) -> Duration {
 
 fn up_to(dice: &mut Dice, most: Duration) -> Duration {
     Duration::from_micros(dice.up_to(u64::try_from(most.as_micros()).unwrap_or(u64::MAX)))
-}
-
-/// Go to the back of the executor's queue so many times.
-pub(crate) struct Yield(pub(crate) u64);
-
-impl Future for Yield {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0 == 0 {
-            return Poll::Ready(());
-        }
-        self.0 -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
 }

@@ -6,7 +6,7 @@ use crate::options::Options;
 use crate::server::{Counters, Server};
 use crate::session::{Apply, Script};
 use crate::statement::{Statement, Verdict};
-use crate::take::Take;
+use crate::take::{Candidate, Take};
 use crate::{rows, take, wake};
 use async_trait::async_trait;
 use duroxide_model::{ModelProvider, State};
@@ -64,6 +64,23 @@ pub(crate) type Model = Arc<dyn Store>;
 pub(crate) trait Request: Clone + Send + Sync + 'static {}
 
 impl<R: Clone + Send + Sync + 'static> Request for R {}
+
+/// A call that leases.
+struct Leasing<R, T> {
+    /// The method.
+    call: &'static str,
+    /// Who asks.
+    node: String,
+    /// At most so many.
+    max: usize,
+    /// What it locks before it takes anything.
+    first: Option<Row>,
+    /// What it may take, as things stand.
+    candidates: fn(&State, &R) -> Vec<Candidate>,
+    /// Whether it got nothing.
+    is_empty: fn(&T) -> bool,
+    request: R,
+}
 
 impl ModelledPostgres {
     /// A server with a new, empty store.
@@ -161,17 +178,33 @@ impl ModelledPostgres {
         self.call(Script { call, reads: false, is_lazy, rows, take: None, apply }).await
     }
 
-    /// Take what there is to be leased, holding the lock `first` if there is one.
-    async fn lease<T: Send + 'static>(
+    /// Take what there is to be leased; and once more, while all that was taken had to be set
+    /// aside, which leaves room for what comes next.
+    async fn lease<R: Request, T: Send + 'static, F: Future<Output = Answer<T>>>(
         &self,
-        call: &'static str,
-        first: Option<Row>,
-        take: Take,
-        apply: Apply<T>,
-    ) -> Answer<T> {
-        let rows = Box::new(move |_: &State| first.iter().cloned().collect());
-        let take = Some(take);
-        self.call(Script { call, reads: false, is_lazy: true, rows, take, apply }).await
+        leasing: Leasing<R, T>,
+        change: impl Fn(Model, R) -> F + Clone + Send + Sync + 'static,
+    ) -> Answer<(WakeSeq, T)> {
+        let Leasing { call, node, max, first, candidates, is_empty, request } = leasing;
+        let (request, set_aside) = (Arc::new(request), Arc::<AtomicBool>::default());
+        loop {
+            let wake_seq = self.heard(&node);
+            let asked = Arc::clone(&request);
+            let take = Take {
+                node: node.clone(),
+                max,
+                set_aside: Arc::clone(&set_aside),
+                candidates: Box::new(move |state: &State| candidates(state, &asked)),
+            };
+            let first = first.clone();
+            let rows = Box::new(move |_: &State| first.iter().cloned().collect());
+            let apply = self.at_once(call, Arc::clone(&request), change.clone());
+            let (reads, is_lazy, take) = (false, true, Some(take));
+            let leased = self.call(Script { call, reads, is_lazy, rows, take, apply }).await?;
+            if !is_empty(&leased) || !set_aside.swap(false, Ordering::SeqCst) {
+                return Ok((wake_seq, leased));
+            }
+        }
     }
 
     /// What the model does, which waits for nothing: it is there when it is first asked for.
@@ -204,25 +237,19 @@ impl Provider for ModelledPostgres {
         &self,
         request: LeaseOrchestrations,
     ) -> Answer<LeasedOrchestrations> {
-        let call = "lease_orchestrations";
-        let (request, set_aside) = (Arc::new(request), Arc::default());
-        loop {
-            let wake_seq = self.heard(&request.node.name);
-            let asked = Arc::clone(&request);
-            let take = Take {
-                node: request.node.name.clone(),
-                max: request.max,
-                set_aside: Arc::clone(&set_aside),
-                candidates: Box::new(move |state: &State| take::instances(state, &asked)),
-            };
-            let apply = self.at_once(call, Arc::clone(&request), |model, request| async move {
-                model.lease_orchestrations(request).await
-            });
-            let leased = self.lease(call, None, take, apply).await?;
-            if !leased.instances.is_empty() || !set_aside.swap(false, Ordering::SeqCst) {
-                return Ok(LeasedOrchestrations { wake_seq, ..leased });
-            }
-        }
+        let leasing = Leasing {
+            call: "lease_orchestrations",
+            node: request.node.name.clone(),
+            max: request.max,
+            first: None,
+            candidates: take::instances,
+            is_empty: |leased: &LeasedOrchestrations| leased.instances.is_empty(),
+            request,
+        };
+        let lease =
+            |model: Model, request| async move { model.lease_orchestrations(request).await };
+        let (wake_seq, leased) = self.lease(leasing, lease).await?;
+        Ok(LeasedOrchestrations { wake_seq, ..leased })
     }
 
     async fn read_history(&self, request: ReadHistory) -> Answer<HistoryPage> {
@@ -241,26 +268,18 @@ impl Provider for ModelledPostgres {
     }
 
     async fn lease_activities(&self, request: LeaseActivities) -> Answer<LeasedActivities> {
-        let call = "lease_activities";
-        let (request, set_aside) = (Arc::new(request), Arc::default());
-        loop {
-            let wake_seq = self.heard(&request.node.name);
-            let asked = Arc::clone(&request);
-            let take = Take {
-                node: request.node.name.clone(),
-                max: request.max,
-                set_aside: Arc::clone(&set_aside),
-                candidates: Box::new(move |state: &State| take::activities(state, &asked)),
-            };
-            let apply = self.at_once(call, Arc::clone(&request), |model, request| async move {
-                model.lease_activities(request).await
-            });
-            let claims = Some(Row::SessionsOf(request.node.name.clone()));
-            let leased = self.lease(call, claims, take, apply).await?;
-            if !leased.activities.is_empty() || !set_aside.swap(false, Ordering::SeqCst) {
-                return Ok(LeasedActivities { wake_seq, ..leased });
-            }
-        }
+        let leasing = Leasing {
+            call: "lease_activities",
+            node: request.node.name.clone(),
+            max: request.max,
+            first: Some(Row::SessionsOf(request.node.name.clone())),
+            candidates: take::activities,
+            is_empty: |leased: &LeasedActivities| leased.activities.is_empty(),
+            request,
+        };
+        let lease = |model: Model, request| async move { model.lease_activities(request).await };
+        let (wake_seq, leased) = self.lease(leasing, lease).await?;
+        Ok(LeasedActivities { wake_seq, ..leased })
     }
 
     async fn complete_activity(&self, request: CompleteActivity) -> Answer<ActivityFate> {

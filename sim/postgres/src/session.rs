@@ -4,14 +4,14 @@
 
 use crate::client::Answer;
 use crate::locks::Row;
-use crate::pace::{Yield, latency};
+use crate::pace::latency;
 use crate::server::Server;
 use crate::statement::{Kind, SqlState, Statement, Verdict};
 use crate::take::{Hidden, Take};
 use crate::unflushed::Before;
 use crate::wake::{ListenerId, POLL_IN_VAIN, tell};
 use duroxide_model::State;
-use duroxide_sim_dice::Dice;
+use duroxide_sim_dice::{Dice, Yield};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;

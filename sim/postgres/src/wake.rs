@@ -7,7 +7,7 @@
 //! idle node owns no period.
 
 use crate::client::Answer;
-use crate::pace::{Yield, latency};
+use crate::pace::latency;
 use crate::provider::ModelledPostgres;
 use crate::rows::find;
 use crate::server::Server;
@@ -16,7 +16,7 @@ use duroxide_model::State;
 use duroxide_provider::{
     Incarnation, InstanceInfo, InstanceKey, WaitForWork, WakeSeq, WatchRequest,
 };
-use duroxide_sim_dice::Dice;
+use duroxide_sim_dice::{Dice, Yield};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Faults of users' activities: they throw, hang, or go on after their lease.
+//! Faults of users' activities: they throw, hang, or go on after their lease. Not here: where
+//! an attempt comes to such a point (`node`).
 
 use super::{Kind, Then};
 use crate::dice::Dice;

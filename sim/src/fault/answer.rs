@@ -1,4 +1,5 @@
-//! Faults between a call and its answer, at the store.
+//! Faults between a call and its answer, at the store: the answer is lost, the call comes
+//! twice, or is refused. Not here: statements that fail inside the store (`server`).
 
 use super::{Kind, Then};
 use crate::dice::Dice;

@@ -1,4 +1,5 @@
-//! Faults of the network between a host and the store.
+//! Faults of the network between a host and the store: cut off, both ways or one, held up, or
+//! reset. Not here: the network itself (`network`), and who carries them out (`world`).
 
 use super::{Kind, Then};
 use crate::dice::Dice;

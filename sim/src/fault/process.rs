@@ -1,4 +1,5 @@
-//! Faults of processes and machines: death, a stop, slowness, a deployment.
+//! Faults of processes and machines: death, a stop, slowness, a deployment. Not here: the
+//! power of the store's disk (`disk`), what dies with a process (`host`, `world`).
 
 use super::{Kind, Then};
 use crate::dice::Dice;

@@ -1,5 +1,6 @@
 //! Facts: what the store was asked and what it answered, in the order in which it was seen
-//! at the store; of the modelled PostgreSQL that is the order of its commits. Not here: who makes them of calls (`ledger`), and what they must look like.
+//! at the store; of the modelled PostgreSQL that is the order of its commits. Not here: who
+//! makes them of calls (`ledger`), and what they must look like.
 
 use super::managed::Managed;
 use crate::wrong::{Verdict, Wrong};

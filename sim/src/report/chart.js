@@ -168,7 +168,7 @@ class Chart {
     }
     pen.stroke();
     pen.globalAlpha = 1;
-    if (pen.measureText(word).width + 10 < width) this.text(word, Math.max(x, 0) + 5, lane.y + lane.height - 8, colour);
+    if (pen.measureText(word).width + 10 < width) this.text(word, Math.max(x, 0) + 5, lane.y + lane.height - 8, this.colour("ink"));
     pen.restore();
     this.hits.push({ x, y: lane.y + HEAD, width, height: lane.height - HEAD, back: true, tip: `${lane.name}: ${word}\n${clock(from)} to ${clock(to)}` });
   }

@@ -59,6 +59,14 @@ function legend() {
     sample.style.background = `var(--${colour})`;
     byId("legend").append(make("span", {}, sample, what));
   }
+  for (const [shape, what] of [["diamond", "fault"], ["ring", "take-over, restart of the store, …"]]) {
+    byId("legend").append(make("span", {}, make("i", { className: shape }), what));
+  }
+}
+
+/** So many of something. */
+function counted(count, what) {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 class Panels {
@@ -73,7 +81,7 @@ class Panels {
       const instance = story.instances[place];
       const turns = story.turns.filter(turn => turn.instance === place && turn.fate === "applied").length;
       const faults = instance.lines.filter(line => line.kind === "fault").length;
-      const count = `${turns} turns${faults ? `, ${faults} faults` : ""}`;
+      const count = counted(turns, "turn") + (faults ? `, ${counted(faults, "fault")}` : "");
       const button = make("button", { type: "button" },
         make("i", { className: instance.end ?? "open", title: instance.end ?? "not ended" }),
         make("span", { className: instance.id === blamed ? "blamed" : "" }, instance.id, make("small", {}, ` ${instance.orchestration}`)),

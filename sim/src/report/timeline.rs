@@ -1,4 +1,4 @@
-//! What happened to one instance, as lines of text.
+//! What happened to one instance, as lines of text. Not here: what that is (`teller`).
 
 use super::teller::Teller;
 use crate::trace::Entry;

@@ -5,14 +5,11 @@ use super::{Call, Shows, inspect_through};
 use crate::host::{Host, Work};
 use crate::point::{Boundary, Op};
 use async_trait::async_trait;
-use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::{
-    ActivityFate, ActivityKey, CommitOutcome, CommitTurn, CompleteActivity, Deleted, ExecutionInfo,
-    Held, HistoryPage, Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree,
+    ActivityFate, ActivityKey, CommitOutcome, CommitTurn, CompleteActivity, Held, HistoryPage,
     LeaseActivities, LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations,
-    ListFilter, MailPage, Page, Provider, ProviderError, PruneRule, Pruned, QueueDepths,
-    ReadHistory, ReadMail, Release, Renew, Selection, Store, Submit, Submitted, SystemMetrics,
-    UnclaimedNames, WaitForWork, WakeSeq, WatchRequest,
+    MailPage, Provider, ProviderError, ReadHistory, ReadMail, Release, Renew, Store, Submit,
+    Submitted, WaitForWork, WakeSeq,
 };
 use serde::Serialize;
 use std::future::{Future, pending};

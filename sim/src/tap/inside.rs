@@ -9,15 +9,12 @@ use crate::host::Host;
 use crate::oracle::Ledger;
 use crate::point::{Boundary, Op};
 use async_trait::async_trait;
-use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::env::{BoxFuture, Env};
 use duroxide_provider::{
-    ActivityFate, CommitOutcome, CommitTurn, CompleteActivity, Deleted, ExecutionInfo, HistoryPage,
-    Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree, LeaseActivities,
-    LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations, ListFilter, MailPage,
-    Page, Provider, ProviderError, PruneRule, Pruned, QueueDepths, ReadHistory, ReadMail, Release,
-    Renew, Selection, Store, Submit, Submitted, SystemMetrics, UnclaimedNames, WaitForWork,
-    WakeSeq, WatchRequest,
+    ActivityFate, CommitOutcome, CommitTurn, CompleteActivity, HistoryPage, LeaseActivities,
+    LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations, MailPage, Provider,
+    ProviderError, ReadHistory, ReadMail, Release, Renew, Store, Submit, Submitted, WaitForWork,
+    WakeSeq,
 };
 use serde::Serialize;
 use std::future::{Future, pending};

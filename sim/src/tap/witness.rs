@@ -7,14 +7,11 @@ use crate::oracle::{Fact, Ledger};
 use crate::point::Op;
 use crate::stage::Stage;
 use async_trait::async_trait;
-use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::{
-    ActivityFate, CommitOutcome, CommitTurn, CompleteActivity, Deleted, ExecutionInfo, HistoryPage,
-    Inspect, InstanceInfo, InstanceKey, InstanceStats, InstanceTree, LeaseActivities,
-    LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations, ListFilter, MailPage,
-    Page, Provider, ProviderError, PruneRule, Pruned, QueueDepths, ReadHistory, ReadMail, Release,
-    Renew, Selection, Store, Submit, Submitted, SystemMetrics, UnclaimedNames, WaitForWork,
-    WakeSeq, WatchRequest,
+    ActivityFate, CommitOutcome, CommitTurn, CompleteActivity, HistoryPage, InstanceKey,
+    LeaseActivities, LeaseOrchestrations, LeaseState, LeasedActivities, LeasedOrchestrations,
+    MailPage, Provider, ProviderError, ReadHistory, ReadMail, Release, Renew, Store, Submit,
+    Submitted, WaitForWork, WakeSeq,
 };
 use std::future::Future;
 use std::sync::Arc;

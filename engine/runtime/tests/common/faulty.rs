@@ -1,9 +1,10 @@
-//! A store that fails as told: refuses commits, loses answers, is busy.
+//! A store that fails as told: refuses commits, loses answers, is busy, lets waits end in vain;
+//! and counts what it is asked.
 
 use async_trait::async_trait;
 use duroxide_core::{Event, ExecutionId, InstanceId, KvEntry, Limits};
 use duroxide_provider::*;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
@@ -30,6 +31,8 @@ pub(crate) struct Faulty {
     every: AtomicU64,
     calls: AtomicU64,
     held_back: Mutex<Option<Arc<Semaphore>>>,
+    in_vain: Semaphore,
+    asked: Mutex<BTreeMap<&'static str, u64>>,
     pub(crate) delivered: AtomicU64,
     pub(crate) completed: AtomicU64,
 }
@@ -43,6 +46,8 @@ impl Faulty {
             every: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             held_back: Mutex::default(),
+            in_vain: Semaphore::new(0),
+            asked: Mutex::default(),
             delivered: AtomicU64::new(0),
             completed: AtomicU64::new(0),
         }
@@ -70,6 +75,16 @@ impl Faulty {
         gate
     }
 
+    /// Let one wait for work end without news, the next that has none.
+    pub(crate) fn end_a_wait_in_vain(&self) {
+        self.in_vain.add_permits(1);
+    }
+
+    /// How often each call was made.
+    pub(crate) fn asked(&self) -> BTreeMap<&'static str, u64> {
+        self.asked.lock().unwrap().clone()
+    }
+
     fn any(&self) -> Option<Fault> {
         let every = self.every.load(Ordering::SeqCst);
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
@@ -81,10 +96,11 @@ impl Faulty {
 
     async fn meet<T>(
         &self,
-        operation: &str,
+        operation: &'static str,
         fault: Option<Fault>,
         call: impl Future<Output = Result<T, ProviderError>> + Send,
     ) -> Result<T, ProviderError> {
+        *self.asked.lock().unwrap().entry(operation).or_default() += 1;
         let (operation, message) = (operation.to_owned(), "as planned".to_owned());
         match fault {
             None => call.await,
@@ -108,7 +124,7 @@ impl Provider for Faulty {
         request: LeaseOrchestrations,
     ) -> Result<LeasedOrchestrations, ProviderError> {
         let call = self.inner.lease_orchestrations(request);
-        let answer = self.meet("lease", self.any(), call).await?;
+        let answer = self.meet("lease_orchestrations", self.any(), call).await?;
         let gate = self.held_back.lock().unwrap().clone();
         if let Some(gate) = gate.filter(|_| !answer.instances.is_empty()) {
             self.delivered.fetch_add(1, Ordering::SeqCst);
@@ -118,11 +134,11 @@ impl Provider for Faulty {
     }
 
     async fn read_history(&self, request: ReadHistory) -> Result<HistoryPage, ProviderError> {
-        self.meet("read", self.any(), self.inner.read_history(request)).await
+        self.meet("read_history", self.any(), self.inner.read_history(request)).await
     }
 
     async fn read_mail(&self, request: ReadMail) -> Result<MailPage, ProviderError> {
-        self.meet("read", self.any(), self.inner.read_mail(request)).await
+        self.meet("read_mail", self.any(), self.inner.read_mail(request)).await
     }
 
     async fn commit_turn(&self, request: CommitTurn) -> Result<CommitOutcome, ProviderError> {
@@ -139,7 +155,7 @@ impl Provider for Faulty {
         &self,
         request: LeaseActivities,
     ) -> Result<LeasedActivities, ProviderError> {
-        self.meet("lease", self.any(), self.inner.lease_activities(request)).await
+        self.meet("lease_activities", self.any(), self.inner.lease_activities(request)).await
     }
 
     async fn complete_activity(
@@ -168,7 +184,18 @@ impl Provider for Faulty {
     }
 
     async fn wait_for_work(&self, request: WaitForWork) -> Result<WakeSeq, ProviderError> {
-        self.meet("wait", self.any(), self.inner.wait_for_work(request)).await
+        let after = request.after;
+        let waiting = async {
+            tokio::select! {
+                biased;
+                news = self.inner.wait_for_work(request) => news,
+                permit = self.in_vain.acquire() => {
+                    permit.unwrap().forget();
+                    Ok(after)
+                }
+            }
+        };
+        self.meet("wait", self.any(), waiting).await
     }
 }
 
@@ -214,7 +241,7 @@ impl Inspect for Faulty {
         self.inner.depths().await
     }
     async fn unclaimed(&self) -> Result<UnclaimedNames, ProviderError> {
-        self.inner.unclaimed().await
+        self.meet("unclaimed", None, self.inner.unclaimed()).await
     }
     async fn delete(&self, key: InstanceKey, force: bool) -> Result<Deleted, ProviderError> {
         self.meet("delete", self.any(), self.inner.delete(key, force)).await
