@@ -25,6 +25,25 @@ pub enum Op {
 }
 
 impl Op {
+    /// What traces call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LeaseOrchestrations => "LeaseOrchestrations",
+            Self::ReadHistory => "ReadHistory",
+            Self::ReadMail => "ReadMail",
+            Self::CommitTurn => "CommitTurn",
+            Self::LeaseActivities => "LeaseActivities",
+            Self::CompleteActivity => "CompleteActivity",
+            Self::Renew => "Renew",
+            Self::Release => "Release",
+            Self::Submit => "Submit",
+            Self::WaitForWork => "WaitForWork",
+            Self::Instance => "Instance",
+            Self::Watch => "Watch",
+            Self::Other => "Other",
+        }
+    }
+
     /// Whether a call only waits for others' work.
     pub(crate) fn is_idle(self) -> bool {
         matches!(self, Self::WaitForWork | Self::Watch)

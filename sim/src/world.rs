@@ -200,13 +200,12 @@ impl<'a> World<'a> {
             .map(|(host, _)| self.sim.lookup(host.as_str()))
             .collect();
         let mut found = false;
-        self.sim.links(|links| {
-            for link in links {
+        self.sim.links(|mut links| {
+            found = links.any(|link| {
                 let (a, b) = link.pair();
-                if !stuck.contains(&a) && !stuck.contains(&b) {
-                    found |= link.into_iter().next().is_some();
-                }
-            }
+                let moves = !stuck.contains(&a) && !stuck.contains(&b);
+                moves && link.into_iter().next().is_some()
+            });
         });
         found
     }

@@ -8,6 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The profile for ranges of seeds, as the workspace's manifest has it.
+const PROFILE: &str = "sim";
+
 /// Hand over to `duroxide-sim`.
 pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
     match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
@@ -26,7 +29,8 @@ pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
 
 /// Build it, as a step of its own: the time of a build is not the time of a run.
 pub(crate) fn build(runner: &mut Runner) -> Result<(), Failure> {
-    let build = runner.command("cargo", &["build", "--release", "--package", "duroxide-sim"]);
+    let build =
+        runner.command("cargo", &["build", "--profile", PROFILE, "--package", "duroxide-sim"]);
     runner.run("build the simulation", build)
 }
 
@@ -58,7 +62,7 @@ pub(crate) fn regressions(runner: &mut Runner) -> Result<(), Failure> {
 
 /// A command of the simulation.
 pub(crate) fn command(runner: &Runner, args: &[&str]) -> Command {
-    let cargo = ["run", "--quiet", "--release", "--package", "duroxide-sim", "--"];
+    let cargo = ["run", "--quiet", "--profile", PROFILE, "--package", "duroxide-sim", "--"];
     let mut command = runner.command("cargo", &cargo);
     command.args(args);
     command

@@ -29,6 +29,14 @@ impl State {
             self.announce();
         }
         self.calls = calls;
+        self.looked_at = Some(self.now);
+    }
+
+    /// The same, if time has passed since the last look; for when nothing else has happened.
+    pub(crate) fn look_at_the_time(&mut self) {
+        if self.looked_at != Some(self.now) {
+            self.look();
+        }
     }
 
     /// There is something for some node.

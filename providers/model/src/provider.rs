@@ -74,7 +74,8 @@ impl ModelProvider {
     }
 
     /// A store that goes on from a state, as one does that is opened again.
-    pub fn with_state(env: Env, state: State) -> Self {
+    pub fn with_state(env: Env, mut state: State) -> Self {
+        state.looked_at = None;
         let (state, trouble, bell) = (Mutex::new(state), Mutex::default(), Notify::new());
         Self::on(env, Arc::new(Shared { state, trouble, bell }))
     }
@@ -125,7 +126,9 @@ impl ModelProvider {
     /// Change what is stored for a moment: nothing is announced, and whoever changes it puts
     /// it back.
     pub fn alter<A>(&self, change: impl FnOnce(&mut State) -> A) -> A {
-        change(&mut self.at_this_time())
+        let mut state = self.at_this_time();
+        state.looked_at = None;
+        change(&mut state)
     }
 
     /// How often something called for a node, by now.
@@ -165,7 +168,7 @@ impl ModelProvider {
     /// The state as time has made it by now, asked by this handle.
     fn look(&self) -> MutexGuard<'_, State> {
         let mut state = self.at_this_time();
-        state.look();
+        state.look_at_the_time();
         state
     }
 

@@ -45,6 +45,9 @@ pub struct State {
     /// What called for a node at the last look.
     #[serde(skip)]
     pub calls: BTreeSet<Call>,
+    /// When that was, if nothing has changed since.
+    #[serde(skip)]
+    pub(crate) looked_at: Option<TimeMs>,
     /// Instances, by creation.
     pub instances: BTreeMap<Incarnation, Instance>,
     /// Sessions, by tenant and name.

@@ -1,7 +1,8 @@
 //! The methods of the contract as data: what a client asks, how the server does it, and what
 //! may be done about a lost answer. Not here: the connection it travels on.
 
-use duroxide_core::{ExecutionId, InstanceId};
+use crate::wire::{Sealed, ToServer};
+use duroxide_core::{ExecutionId, InstanceId, Undecodable};
 use duroxide_provider::{
     CommitTurn, CompleteActivity, InstanceKey, LeaseActivities, LeaseOrchestrations, ListFilter,
     ProviderError, PruneRule, ReadHistory, ReadMail, Release, Renew, Selection, Store, Submit,
@@ -156,6 +157,18 @@ impl Call {
             Self::Prune { selection, rule } => result(&store.prune(selection, rule).await),
         }
     }
+}
+
+/// What a client asks. Read in one go; only if that fails, the call apart from its envelope, so
+/// that one that cannot be decoded is still answered.
+pub(crate) fn opened(
+    frame: &[u8],
+) -> Result<ToServer<Result<Call, Undecodable>>, serde_json::Error> {
+    if let Ok(whole) = serde_json::from_slice::<ToServer<Call>>(frame) {
+        return Ok(whole.map(Ok));
+    }
+    let sealed: Sealed<'_> = serde_json::from_slice(frame)?;
+    Ok(sealed.map(|call| serde_json::from_str(call.get()).map_err(Undecodable::from)))
 }
 
 /// The `Result` of a method, as JSON.

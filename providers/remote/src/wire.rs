@@ -17,19 +17,28 @@ pub(crate) const DEFAULT_FRAME_BYTES: usize = 128 << 20;
 
 /// A frame from client to server.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum ToServer<'a> {
+pub(crate) enum ToServer<C> {
     /// The first frame, and only that.
     Hello(Hello),
-    /// Do something. The call is decoded apart from its envelope, so that one that cannot be
-    /// decoded is still answered.
-    Call {
-        id: u64,
-        #[serde(borrow)]
-        call: &'a RawValue,
-    },
+    /// Do something.
+    Call { id: u64, call: C },
     /// Nobody waits for this long poll any more.
     Withdraw { id: u64 },
 }
+
+impl<C> ToServer<C> {
+    /// The same, with another form of the call.
+    pub(crate) fn map<D>(self, into: impl FnOnce(C) -> D) -> ToServer<D> {
+        match self {
+            Self::Hello(hello) => ToServer::Hello(hello),
+            Self::Call { id, call } => ToServer::Call { id, call: into(call) },
+            Self::Withdraw { id } => ToServer::Withdraw { id },
+        }
+    }
+}
+
+/// A frame whose call is left as it came.
+pub(crate) type Sealed<'a> = ToServer<&'a RawValue>;
 
 /// How a client introduces itself. Fields may be added, never changed: an older server must
 /// be able to read it and say that the versions differ.
@@ -86,7 +95,7 @@ mod tests {
             "hunter2",
             r#"{"Hello":{"token":"hunter2"#,
         ] {
-            let error = serde_json::from_str::<ToServer<'_>>(frame).err().unwrap();
+            let error = serde_json::from_str::<Sealed<'_>>(frame).err().unwrap();
             let said = Undecodable::from(error);
             assert!(!format!("{said} {said:?}").contains("hunter2"), "{said}");
         }

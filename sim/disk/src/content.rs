@@ -56,6 +56,18 @@ struct Unsynced {
     forgotten: bool,
 }
 
+impl Unsynced {
+    /// It is written once more: what it is until then may come back.
+    fn was(&mut self, now: Sector) {
+        if self.between.len() < BETWEEN {
+            self.between.push(now);
+        } else {
+            self.between[self.rewritten % BETWEEN] = now;
+        }
+        self.rewritten += 1;
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
@@ -198,32 +210,25 @@ impl Content {
         for number in first..=last {
             let start = number * SECTOR;
             let now = self.sector(start);
-            let place = match self.places[number] {
-                0 => {
-                    self.unsynced.push(Unsynced {
-                        number: number as u32,
-                        old: now,
-                        between: Vec::new(),
-                        rewritten: 0,
-                        written: [0; SECTOR / 64],
-                        forgotten: false,
-                    });
-                    self.places[number] = self.unsynced.len() as u32;
-                    self.unsynced.len() - 1
-                }
-                place => place as usize - 1,
-            };
-            let sector = &mut self.unsynced[place];
-            if sector.written != [0; SECTOR / 64] {
-                if sector.between.len() < BETWEEN {
-                    sector.between.push(now);
-                } else {
-                    sector.between[sector.rewritten % BETWEEN] = now;
-                }
-                sector.rewritten += 1;
-            }
             let (from, to) = (from.max(start) - start, to.min(start + SECTOR) - start);
-            mark(&mut sector.written, from, to);
+            let place = self.places[number] as usize;
+            if place > 0 {
+                let sector = &mut self.unsynced[place - 1];
+                sector.was(now);
+                mark(&mut sector.written, from, to);
+            } else {
+                let mut written = [0; SECTOR / 64];
+                mark(&mut written, from, to);
+                self.unsynced.push(Unsynced {
+                    number: number as u32,
+                    old: now,
+                    between: Vec::new(),
+                    rewritten: 0,
+                    written,
+                    forgotten: false,
+                });
+                self.places[number] = self.unsynced.len() as u32;
+            }
         }
     }
 
@@ -239,6 +244,9 @@ impl Content {
     }
 
     fn sector(&self, start: usize) -> Sector {
+        if let Some(whole) = self.cached.get(start..).and_then(<[u8]>::first_chunk) {
+            return *whole;
+        }
         let mut sector = [0; SECTOR];
         self.read(start, &mut sector);
         sector

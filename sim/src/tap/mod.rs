@@ -32,7 +32,7 @@ impl Call {
     fn of(op: Op, request: &impl Serialize) -> (Self, Vec<u8>) {
         let text = json(request);
         let mut hash = Sha256::new();
-        hash.update(format!("{op:?}").as_bytes());
+        hash.update([op as u8]);
         hash.update(&text);
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.finalize()[..16]);
@@ -41,7 +41,7 @@ impl Call {
 
     /// Write to the trace what becomes of it.
     fn record(&self, host: &Host, what: &str, detail: &[u8]) {
-        let what = format!("{what} {:?}", self.op);
+        let what = [what, " ", self.op.name()].concat();
         host.stage().record_call(host.name(), &what, detail, &self.digest);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::driver::{Command, Driver, Fate, Line, Outgoing};
 use crate::alarm::Alarm;
-use crate::wire::{ToClient, ToServer, encode};
+use crate::wire::{Sealed, ToClient, encode};
 use bytes::{Bytes, BytesMut};
 use duroxide_core::Undecodable;
 use duroxide_provider::env::Env;
@@ -151,7 +151,7 @@ impl Conversation {
 
     async fn withdraw(&mut self, id: u64) -> Result<(), Ending> {
         match self.forget(id) {
-            Some(call) if call.is_poll => self.feed(encode(&ToServer::Withdraw { id })?).await,
+            Some(call) if call.is_poll => self.feed(encode(&Sealed::Withdraw { id })?).await,
             Some(_) | None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@
 use super::{ClientOptions, conversation::Conversation};
 use crate::Token;
 use crate::frames::{Reader, Writer, split, trust};
-use crate::wire::{Hello, PROTOCOL, ToClient, ToServer, Welcome, encode};
+use crate::wire::{Hello, PROTOCOL, Sealed, ToClient, Welcome, encode};
 use bytes::Bytes;
 use duroxide_core::{Limits, Undecodable};
 use duroxide_provider::env::Env;
@@ -154,7 +154,7 @@ impl Driver {
             token: self.token.reveal().to_owned(),
             max_frame: self.options.max_frame,
         };
-        let hello = encode(&ToServer::Hello(hello)).map_err(|e| failed(&e))?;
+        let hello = encode(&Sealed::Hello(hello)).map_err(|e| failed(&e))?;
         writer.push(hello).await.map_err(|e| failed(&e))?;
         writer.flush().await.map_err(|e| failed(&e))?;
         let frame = match reader.next().await {

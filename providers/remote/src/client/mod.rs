@@ -236,12 +236,10 @@ impl Attempts<'_> {
 
 /// The frame of a call; every try sends the same one.
 fn encode_call(id: u64, call: &Call) -> Result<Bytes, ProviderError> {
-    serde_json::value::to_raw_value(call)
-        .and_then(|call| encode(&ToServer::Call { id, call: &call }))
-        .map_err(|error| ProviderError::Invalid {
-            operation: call.operation().to_owned(),
-            message: format!("the request cannot be encoded: {error}"),
-        })
+    encode(&ToServer::Call { id, call }).map_err(|error| ProviderError::Invalid {
+        operation: call.operation().to_owned(),
+        message: format!("the request cannot be encoded: {error}"),
+    })
 }
 
 fn unusable(call: &Call, message: String) -> ProviderError {

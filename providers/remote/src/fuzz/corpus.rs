@@ -2,7 +2,7 @@
 
 use super::SECRET;
 use crate::call::{Call, result};
-use crate::wire::{Hello, PROTOCOL, ToClient, ToServer, Welcome, encode};
+use crate::wire::{Hello, PROTOCOL, Sealed, ToClient, ToServer, Welcome, encode};
 use bytes::Bytes;
 use duroxide_core::{
     ArrivalId, Channel, Commit, CompatFlags, Event, EventId, EventKind, ExecutionId, Failure,
@@ -149,14 +149,13 @@ pub(super) fn corpus() -> Vec<Bytes> {
     let hello = Hello { protocol: PROTOCOL, token: SECRET.to_owned(), max_frame: 1 << 20 };
     let welcome = Welcome { max_frame: 1 << 20, limits: Limits::default(), read_only: false };
     let mut frames = vec![
-        encode(&ToServer::Hello(hello)),
-        encode(&ToServer::Withdraw { id: 4 }),
+        encode(&Sealed::Hello(hello)),
+        encode(&Sealed::Withdraw { id: 4 }),
         encode(&ToClient::Welcome(welcome)),
         encode(&ToClient::Refused(SECRET.to_owned())),
     ];
     for (id, call) in (0..).zip(calls()) {
-        let call = serde_json::value::to_raw_value(&call).unwrap();
-        frames.push(encode(&ToServer::Call { id, call: &call }));
+        frames.push(encode(&ToServer::Call { id, call }));
     }
     for (id, answer) in (0..).zip(answers()) {
         frames.push(encode(&ToClient::Answer { id, answer: &answer }));

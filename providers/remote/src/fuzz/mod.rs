@@ -4,7 +4,7 @@
 
 mod corpus;
 
-use crate::call::{Call, Nature};
+use crate::call::{Call, Nature, opened};
 use crate::frames::Frames;
 use crate::wire::{Hello, ToClient, ToServer, Welcome};
 use bytes::{Bytes, BytesMut};
@@ -70,16 +70,17 @@ fn stable<T: Serialize + DeserializeOwned>(text: &[u8]) -> Result<(), Undecodabl
 
 /// As the server reads a frame.
 fn by_server(frame: &[u8]) -> Result<(), Undecodable> {
-    match serde_json::from_slice(frame)? {
+    match opened(frame)? {
         ToServer::Hello(hello) => stable::<Hello>(&serde_json::to_vec(&hello)?),
         ToServer::Withdraw { .. } => Ok(()),
         ToServer::Call { call, .. } => {
-            let mut read: Call = serde_json::from_str(call.get())?;
+            let mut read = call?;
+            let text = serde_json::to_vec(&read)?;
             read.held_for_at_most(Duration::from_secs(1));
             if let Nature::Poll(max) = read.nature() {
                 assert!(max <= Duration::from_secs(1));
             }
-            stable::<Call>(call.get().as_bytes())
+            stable::<Call>(&text)
         }
     }
 }

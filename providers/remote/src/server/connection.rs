@@ -5,9 +5,9 @@
 use super::ServerOptions;
 use super::door::Guest;
 use crate::alarm::Alarm;
-use crate::call::{Call, Encoded, Nature, result};
+use crate::call::{Call, Encoded, Nature, opened, result};
 use crate::frames::{Reader, Writer, split, trust};
-use crate::wire::{GREETING_BYTES, Hello, PROTOCOL, ToClient, ToServer, Welcome, encode};
+use crate::wire::{GREETING_BYTES, Hello, PROTOCOL, Sealed, ToClient, ToServer, Welcome, encode};
 use bytes::{Bytes, BytesMut};
 use duroxide_core::Undecodable;
 use duroxide_provider::env::{BoxFuture, Env, Stream};
@@ -140,7 +140,7 @@ impl Connection {
     /// Nothing else is read before the client has shown the token.
     async fn greet(&mut self) -> Result<(), Ending> {
         let frame = self.reader.next().await.ok_or(Ending::Closed)??;
-        let ToServer::Hello(hello) = serde_json::from_slice(&frame)? else {
+        let Sealed::Hello(hello) = serde_json::from_slice(&frame)? else {
             return Err(Ending::OutOfPlace);
         };
         if let Err(refusal) = self.check(&hello) {
@@ -236,7 +236,7 @@ impl Connection {
 
     async fn take(&mut self, frame: &BytesMut) -> Result<(), Ending> {
         self.heard_at = self.env.clock.monotonic();
-        match serde_json::from_slice(frame)? {
+        match opened(frame)? {
             ToServer::Hello(_) => Err(Ending::OutOfPlace),
             ToServer::Withdraw { id } => {
                 if let Some(poll) = self.withdraw.remove(&id) {
@@ -244,21 +244,18 @@ impl Connection {
                 }
                 Ok(())
             }
-            ToServer::Call { id, call } => match serde_json::from_str::<Call>(call.get()) {
-                Ok(mut call) => {
-                    // A vanished client's poll does not keep its connection for ever.
-                    call.held_for_at_most(self.options.idle);
-                    self.begin(id, call, frame.len()).await
-                }
-                Err(error) => {
-                    let why = Undecodable::from(error);
-                    let error = ProviderError::Invalid {
-                        operation: "remote".to_owned(),
-                        message: format!("the server cannot read the call: {why}"),
-                    };
-                    self.queue(self.refusal(id, &error)).await
-                }
-            },
+            ToServer::Call { id, call: Ok(mut call) } => {
+                // A vanished client's poll does not keep its connection for ever.
+                call.held_for_at_most(self.options.idle);
+                self.begin(id, call, frame.len()).await
+            }
+            ToServer::Call { id, call: Err(why) } => {
+                let error = ProviderError::Invalid {
+                    operation: "remote".to_owned(),
+                    message: format!("the server cannot read the call: {why}"),
+                };
+                self.queue(self.refusal(id, &error)).await
+            }
         }
     }
 
