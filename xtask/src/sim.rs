@@ -8,8 +8,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The profile for ranges of seeds, as the workspace's manifest has it.
-const PROFILE: &str = "sim";
+/// The build for a range of seeds that somebody asks for: slow to make, and fast.
+const MANY: &str = "sim";
+/// The build for everything else.
+const FEW: &str = "release";
 
 /// Hand over to `duroxide-sim`.
 pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
@@ -18,7 +20,9 @@ pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
         Some(("real", rest)) => return real::run(runner, rest),
         _ => {}
     }
-    let mut command = command(runner, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let many = args.first() == Some(&"run") && args.iter().any(|arg| arg.starts_with("--seeds"));
+    let mut command = built(runner, if many { MANY } else { FEW }, &args);
     let status = command.status().map_err(|error| Failure::io(display(&command), error))?;
     if status.success() {
         return Ok(());
@@ -29,8 +33,7 @@ pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
 
 /// Build it, as a step of its own: the time of a build is not the time of a run.
 pub(crate) fn build(runner: &mut Runner) -> Result<(), Failure> {
-    let build =
-        runner.command("cargo", &["build", "--profile", PROFILE, "--package", "duroxide-sim"]);
+    let build = runner.command("cargo", &["build", "--profile", FEW, "--package", "duroxide-sim"]);
     runner.run("build the simulation", build)
 }
 
@@ -62,7 +65,12 @@ pub(crate) fn regressions(runner: &mut Runner) -> Result<(), Failure> {
 
 /// A command of the simulation.
 pub(crate) fn command(runner: &Runner, args: &[&str]) -> Command {
-    let cargo = ["run", "--quiet", "--profile", PROFILE, "--package", "duroxide-sim", "--"];
+    built(runner, FEW, args)
+}
+
+/// The same, in a build with this profile.
+fn built(runner: &Runner, profile: &str, args: &[&str]) -> Command {
+    let cargo = ["run", "--quiet", "--profile", profile, "--package", "duroxide-sim", "--"];
     let mut command = runner.command("cargo", &cargo);
     command.args(args);
     command

@@ -58,11 +58,11 @@ struct Unsynced {
 
 impl Unsynced {
     /// It is written once more: what it is until then may come back.
-    fn was(&mut self, now: Sector) {
+    fn was(&mut self, now: &Sector) {
         if self.between.len() < BETWEEN {
-            self.between.push(now);
+            self.between.push(*now);
         } else {
-            self.between[self.rewritten % BETWEEN] = now;
+            self.between[self.rewritten % BETWEEN] = *now;
         }
         self.rewritten += 1;
     }
@@ -214,7 +214,7 @@ impl Content {
             let place = self.places[number] as usize;
             if place > 0 {
                 let sector = &mut self.unsynced[place - 1];
-                sector.was(now);
+                sector.was(&now);
                 mark(&mut sector.written, from, to);
             } else {
                 let mut written = [0; SECTOR / 64];
