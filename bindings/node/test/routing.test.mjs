@@ -1,7 +1,7 @@
 // Which Runtime runs what: tags, sessions; and instances that do not fit into memory.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { started } from './helpers.mjs';
+import { started, until } from './helpers.mjs';
 import { newStore } from './store.mjs';
 
 test('a tagged activity runs where its tag is taken', async (t) => {
@@ -64,6 +64,8 @@ test('instances that were dropped from memory go on from their history', async (
   });
   const ids = Array.from({ length: 10 }, (_, n) => `i${n}`);
   for (const [n, id] of ids.entries()) await client.startOrchestration(id, 'Main', n);
+  // Each of them waits, so most have been dropped.
+  for (const id of ids) await until(async () => (await client.getOrchestrationStatus(id)).waitingFor === "event 'go'");
   for (const round of ['a', 'b', 'c']) {
     for (const id of ids) {
       await client.raiseEvent(id, 'go', round);
