@@ -55,7 +55,8 @@ pub trait Provider: Send + Sync + 'static {
         request: CompleteActivity,
     ) -> Result<ActivityFate, ProviderError>;
 
-    /// Prolong leases; one answer for each, in order.
+    /// Prolong leases; one answer for each, in order. Whoever holds an instance is given all
+    /// of its news again: the answer that gave them may have reached nobody.
     async fn renew(&self, request: Renew) -> Result<Vec<LeaseState>, ProviderError>;
 
     /// Hand leases back. Touches only what it names; idempotent.

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::rows::is_under;
 use crate::sessions::Claimant;
-use crate::state::{State, later};
+use crate::state::{Lease, State, later};
 use duroxide_core::{ArrivalBody, EventId, ExecutionId, NewActivity, TimeMs};
 use duroxide_provider::{
     ActivityFate, ActivityFilter, ActivityKey, CompleteActivity, Incarnation, LeaseActivities,
@@ -53,10 +53,11 @@ fn take(state: &mut State, request: &LeaseActivities, key: &ActivityKey) -> bool
         return false;
     }
     let what = activity.what.clone();
-    if !may_take(state, (key.incarnation, &what), &request.filter, &request.node, until) {
+    let wanted = (key.incarnation, &what);
+    let Some(term) = may_take(state, wanted, &request.filter, &request.node, until) else {
         return false;
-    }
-    let lease = state.lease(request.lease, &request.node, request.duration);
+    };
+    let lease = Lease { term, ..state.lease(request.lease, &request.node, request.duration) };
     if let Some(activity) = state.activity_mut(key) {
         activity.lease = Some(lease);
         activity.attempt += 1;
@@ -65,19 +66,19 @@ fn take(state: &mut State, request: &LeaseActivities, key: &ActivityKey) -> bool
 }
 
 /// Whether a node may have an activity, by name, tag and session; makes it the owner of the
-/// session.
+/// session, and gives the term of that; 0 without a session.
 pub(crate) fn may_take(
     state: &mut State,
     (incarnation, what): (Incarnation, &NewActivity),
     filter: &ActivityFilter,
     node: &NodeId,
     lease_until: TimeMs,
-) -> bool {
+) -> Option<u64> {
     if !filter.names.contains(&what.name) || !filter.tags.admits(what.tag.as_deref()) {
-        return false;
+        return None;
     }
-    let Some(session) = &what.session else { return true };
-    let Some(row) = state.instances.get(&incarnation) else { return false };
+    let Some(session) = &what.session else { return Some(0) };
+    let row = state.instances.get(&incarnation)?;
     let session = (row.key.namespace.clone(), session.clone());
     let claimant = Claimant { node, limits: &filter.sessions, lease_until };
     state.claim_session(session, &claimant)

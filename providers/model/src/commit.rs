@@ -4,7 +4,7 @@
 
 use crate::inbox;
 use crate::rows::{NewInstance, is_under};
-use crate::state::{Activity, Instance, ParentLink, State, later};
+use crate::state::{Activity, Instance, Lease, ParentLink, State, later};
 use crate::{activities, ends};
 use duroxide_core::{
     ArrivalBody, Commit, EventId, Failure, FailureKind, KvChange, KvEntry, NewStart, Outgoing,
@@ -203,20 +203,13 @@ fn queue(state: &mut State, request: &CommitTurn) -> Vec<ClaimedActivity> {
     let waiting = activities::waiting_kinds(state);
     for what in &request.turn.activities {
         let claim = request.claim.as_ref().filter(|claim| claimed.len() < claim.max);
-        let claim = claim.filter(|claim| {
-            let (incarnation, lease) = (request.incarnation, later(state.now, claim.duration));
-            !waiting.contains(&activities::kind(what))
-                && activities::may_take(
-                    state,
-                    (incarnation, what),
-                    &claim.filter,
-                    &request.node,
-                    lease,
-                )
-        });
-        let lease = claim.map(|claim| {
+        let claim = claim.filter(|_| !waiting.contains(&activities::kind(what)));
+        let lease = claim.and_then(|claim| {
+            let (wanted, until) = ((request.incarnation, what), later(state.now, claim.duration));
+            let term = activities::may_take(state, wanted, &claim.filter, &request.node, until)?;
             claimed.push(ClaimedActivity { event: what.event, attempt: 1 });
-            state.lease(request.commit_id.claim_lease(), &request.node, claim.duration)
+            let id = request.commit_id.claim_lease();
+            Some(Lease { term, ..state.lease(id, &request.node, claim.duration) })
         });
         let (order, attempt, visible_at) = (state.number(), u32::from(lease.is_some()), state.now);
         let what = what.clone();

@@ -21,11 +21,13 @@ pub(crate) fn renew(state: &mut State, request: &Renew) -> Vec<LeaseState> {
 
 fn instance(state: &mut State, incarnation: Incarnation, id: LeaseId, until: TimeMs) -> LeaseState {
     let handle = state.handle;
-    let row = state.instances.get_mut(&incarnation);
-    match row.and_then(|row| row.lease.as_mut()).filter(|lease| lease.id == id) {
+    let Some(row) = state.instances.get_mut(&incarnation) else { return LeaseState::Lost };
+    match row.lease.as_mut().filter(|lease| lease.id == id) {
         None => LeaseState::Lost,
         Some(lease) => {
             (lease.until, lease.handle) = (until, handle);
+            // The holder may not have got the answer that told it.
+            row.inbox.values_mut().for_each(|message| message.told = false);
             LeaseState::Held
         }
     }

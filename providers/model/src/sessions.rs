@@ -1,6 +1,6 @@
 //! Sessions: which node the activities of a session run on, until it dies or they idle.
 
-use crate::state::{Session, State, later};
+use crate::state::{Lease, Session, State, later};
 use duroxide_core::TimeMs;
 use duroxide_provider::{Namespace, NodeId, SessionLimits};
 use std::collections::BTreeSet;
@@ -14,46 +14,55 @@ pub(crate) struct Claimant<'a> {
 }
 
 impl State {
-    /// Make the node the owner of the session, or leave it so; `false`: it may not be.
-    pub(crate) fn claim_session(&mut self, key: (Namespace, String), who: &Claimant<'_>) -> bool {
+    /// Make the node the owner of the session, or leave it so. Gives the term of the ownership,
+    /// which what is leased now belongs to. `None`: it may not be.
+    pub(crate) fn claim_session(
+        &mut self,
+        key: (Namespace, String),
+        who: &Claimant<'_>,
+    ) -> Option<u64> {
         let mut idle = who.limits.idle;
+        let mut term = 1;
         let mut idle_until = later(self.now, idle).max(who.lease_until);
         let mut is_mine = false;
         if let Some(session) = self.sessions.get(&key) {
             let is_owned = session.idle_until > self.now;
+            term = session.term + 1;
             if session.node.name != who.node.name {
-                if is_owned && !self.is_bereft(&key) {
-                    return false;
+                if is_owned && !self.is_bereft(&key, session.term) {
+                    return None;
                 }
             } else if is_owned && session.node.run > who.node.run {
                 // Of two runs of one node the newer wins; the older one keeps out.
-                return false;
+                return None;
             } else if is_owned {
                 is_mine = true;
                 idle_until = idle_until.max(session.idle_until);
                 if session.node.run == who.node.run {
                     idle = idle.max(session.idle);
+                    term = session.term;
                 }
             }
         }
         if !is_mine {
             self.forget_sessions();
             if self.owned(&who.node.name) >= who.limits.max {
-                return false;
+                return None;
             }
         }
         let (node, handle, node_max) = (who.node.clone(), self.handle, who.limits.max);
-        self.sessions.insert(key, Session { node, handle, idle, idle_until, node_max });
-        true
+        self.sessions.insert(key, Session { node, handle, idle, idle_until, node_max, term });
+        Some(term)
     }
 
     /// Whether the owner let the lease of one of its activities run out: it is dead, or as
-    /// good as.
-    fn is_bereft(&self, (namespace, name): &(Namespace, String)) -> bool {
+    /// good as. Leases of owners before it, of other terms, say nothing about it.
+    fn is_bereft(&self, (namespace, name): &(Namespace, String), term: u64) -> bool {
+        let ran_out = |lease: &Lease| lease.until <= self.now && lease.term == term;
         self.queue().iter().any(|(_, row, activity)| {
             row.key.namespace == *namespace
                 && activity.what.session.as_ref() == Some(name)
-                && activity.lease.as_ref().is_some_and(|lease| lease.until <= self.now)
+                && activity.lease.as_ref().is_some_and(ran_out)
         })
     }
 

@@ -174,6 +174,8 @@ pub struct Lease {
     pub handle: u64,
     /// When another may take over.
     pub until: TimeMs,
+    /// The ownership of the activity's session that it belongs to; 0 without a session.
+    pub term: u64,
 }
 
 /// A message of an inbox, or a timer, which is a message that becomes visible later.
@@ -222,6 +224,8 @@ pub struct Session {
     pub idle_until: TimeMs,
     /// How many sessions the owner may own.
     pub node_max: usize,
+    /// The number of its ownership: one more with every change of owner.
+    pub term: u64,
 }
 
 impl State {
@@ -269,6 +273,6 @@ impl State {
     /// A lease of the handle that asks, from now.
     pub(crate) fn lease(&self, id: LeaseId, node: &NodeId, duration: Duration) -> Lease {
         let until = later(self.now, duration);
-        Lease { id, node: node.clone(), handle: self.handle, until }
+        Lease { id, node: node.clone(), handle: self.handle, until, term: 0 }
     }
 }

@@ -8,15 +8,20 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
 /// The newest schema this build writes.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
-/// The oldest build that may use it.
+pub(crate) const SCHEMA_VERSION: u32 = 2;
+/// The oldest build that may use it. What one of schema 1 calls is there, and is of this schema.
 const MIN_READER_VERSION: u32 = 1;
 /// The oldest server whose SQL is spoken.
 const MIN_SERVER_VERSION: i32 = 140_000;
 
-/// Step `n` brings a store of version `n` to `n + 1`.
-pub(crate) const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] = [&[
-    include_str!("sql/schema_1.sql"),
+/// Step `n` brings the tables of version `n` to `n + 1`.
+pub(crate) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
+    [include_str!("sql/schema_1.sql"), include_str!("sql/schema_2.sql")];
+
+/// What works on the tables, as it is now. Every migration puts all of it in the place of what was
+/// there; a step takes away what it calls by other arguments or does not call any more, once no
+/// build does that may use the store.
+pub(crate) const FUNCTIONS: [&str; 14] = [
     include_str!("sql/floors.sql"),
     include_str!("sql/inbox.sql"),
     include_str!("sql/instances.sql"),
@@ -31,7 +36,7 @@ pub(crate) const MIGRATIONS: [&[&str]; SCHEMA_VERSION as usize] = [&[
     include_str!("sql/nodes.sql"),
     include_str!("sql/manage.sql"),
     include_str!("sql/reads.sql"),
-]];
+];
 
 /// Why a store could not be opened.
 #[derive(Debug)]
@@ -86,7 +91,7 @@ pub(crate) async fn migrate(sql: &mut PgConnection, schema: &Schema) -> Result<(
     }
     // They call one another: none is checked before all are there.
     sqlx::raw_sql("SET LOCAL check_function_bodies = off").execute(&mut *transaction).await?;
-    for script in steps.concat() {
+    for script in steps.iter().chain(&FUNCTIONS).copied() {
         sqlx::raw_sql(schema.script(script)).execute(&mut *transaction).await?;
     }
     let stamp =

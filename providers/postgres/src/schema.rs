@@ -98,11 +98,15 @@ impl Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrate::MIGRATIONS;
+    use crate::migrate::{FUNCTIONS, MIGRATIONS};
+
+    fn scripts() -> impl Iterator<Item = &'static str> {
+        MIGRATIONS.into_iter().chain(FUNCTIONS)
+    }
 
     #[test]
     fn no_comment_beside_code_has_the_name_in_it() {
-        for line in MIGRATIONS.iter().copied().flatten().flat_map(|script| script.lines()) {
+        for line in scripts().flat_map(str::lines) {
             let comment = line.split_once("--").filter(|(code, _)| !code.trim().is_empty());
             assert!(comment.is_none_or(|(_, comment)| !comment.contains("{schema")), "{line}");
         }
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn no_body_is_quoted_by_anything_but_what_no_name_has() {
-        for script in MIGRATIONS.iter().copied().flatten() {
+        for script in scripts() {
             let code = script.lines().filter(|line| !line.trim_start().starts_with("--"));
             let rest = code.collect::<Vec<_>>().join("\n").replace(BODY, "").replace("{schema", "");
             let quote = rest

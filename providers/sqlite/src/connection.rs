@@ -6,6 +6,7 @@ use crate::log;
 use crate::options::{Durability, Location, Mode};
 use crate::storage::Storage;
 use crate::store::schema;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -137,6 +138,8 @@ pub(crate) fn open_file(storage: &dyn Storage, path: &Path, mode: Mode) -> Resul
 fn prepare(connection: &Connection) -> Result<()> {
     log::keep_on_close(connection, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Otherwise many a statement is compiled anew for each value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -16_000)?;

@@ -11,6 +11,7 @@ use common::work::start;
 use common::{Folder, env};
 use duroxide_core::Payload;
 use duroxide_provider::{Inspect, Provider, ProviderError, Submission, Submit, Submitted};
+use rusqlite::StatementStatus;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -206,7 +207,25 @@ async fn an_older_store_becomes_a_present_one_unless_it_is_only_to_be_read() {
     let sql = rusqlite::Connection::open(&path).unwrap();
     let versions: (u32, u32) =
         sql.query_row(versions, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    assert_eq!(versions, (3, 1));
+    assert_eq!(versions, (4, 1));
+}
+
+#[test]
+fn a_lease_from_before_belongs_to_the_owner_that_its_session_has() {
+    let sql = rusqlite::Connection::open_in_memory().unwrap();
+    let [before @ .., step] = crate::store::schema::MIGRATIONS;
+    sql.execute_batch(&before.concat()).unwrap();
+    sql.execute_batch(
+        "INSERT INTO activities (incarnation, execution, event, ns, name, session, encoding, input,
+             seq, attempt, visible_at, lease, lease_until, owner)
+           VALUES (1, 1, 2, '', 'Held', 's', 0, x'31', 1, 1, 1, x'07', 1, 1);
+         INSERT INTO sessions (ns, session, node, node_run, owner, idle_ms, idle_until)
+           VALUES ('', 's', 'n', 1, 1, 1, 9000000000000000);",
+    )
+    .unwrap();
+    sql.execute_batch(step).unwrap();
+    let same = "SELECT session_term = term FROM activities JOIN sessions USING (ns, session)";
+    assert!(sql.query_row(same, [], |row| row.get::<_, bool>(0)).unwrap());
 }
 
 /// The steps by which a statement is carried out.
@@ -257,4 +276,31 @@ fn no_statement_of_the_hot_path_reads_a_table_from_end_to_end() {
         }
     }
     assert!(looked_at > 50, "only {looked_at} statements were found");
+}
+
+/// SQLite may compile a statement anew for each value that is bound to it, since it could serve
+/// for another plan.
+#[tokio::test]
+async fn a_statement_is_compiled_once_whatever_is_bound_to_it() {
+    let folder = Folder::new();
+    let (store, _) = gathering(&folder).await;
+    let writer = store.shell.writer.lock().unwrap();
+    let sql = writer.connection().unwrap();
+    let reads = [include_str!("store/info.rs"), include_str!("store/unclaimed.rs")];
+    let literals = HOT.iter().chain(&reads).flat_map(|file| file.split('"'));
+    let mut compiled = 0;
+    for text in literals.filter(is_statement) {
+        let mut statement = sql.prepare(text).unwrap();
+        for bound in 1..=3 {
+            for parameter in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(parameter, bound).unwrap();
+            }
+            let mut rows = statement.raw_query();
+            while rows.next().unwrap().is_some() {}
+        }
+        let again = statement.get_status(StatementStatus::RePrepare);
+        assert_eq!(again, 0, "{text}");
+        compiled += 1;
+    }
+    assert!(compiled > 50, "only {compiled} statements were found");
 }

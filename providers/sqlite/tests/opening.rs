@@ -168,7 +168,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let error = open(&text(&path)).await.unwrap_err();
     assert_eq!(fs::read(&path).unwrap(), before, "it is left as it was");
     assert!(
-        matches!(error, ProviderError::NewerSchema { found: 9, known: 3, .. }),
+        matches!(error, ProviderError::NewerSchema { found: 9, known: 4, .. }),
         "got {error:?}"
     );
 }

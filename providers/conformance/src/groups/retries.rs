@@ -111,6 +111,21 @@ pub(crate) async fn a_repeated_commit_keeps_no_news_from_the_holder(fx: &Fixture
     Ok(())
 }
 
+/// So may the answer to a leasing call: it came too late, or its caller had given it up.
+pub(crate) async fn news_that_nobody_got_come_again_with_a_renewal(fx: &Fixture) -> CheckResult {
+    fx.start("a").await?;
+    let mut a = fx.node("n1").lease_instance("a").await?;
+    a.turn().admit_all().keep().commit().await?;
+    fx.event("a", "go", "1").await?;
+    fx.node("n1").lease_instance("a").await?;
+    fx.node("n1").finds_no_instance("it was told").await?;
+    expect_eq!("the renewal", a.renew(600_000).await?, LeaseState::Held);
+    fx.node("n2").finds_no_instance("n1 holds it").await?;
+    let given = fx.node("n1").lease_instance("a").await?;
+    ensure!(given.inbox().contains(&"event go 1".to_owned()), "{:?}", given.inbox());
+    Ok(())
+}
+
 pub(crate) async fn a_repeated_commit_is_known_though_another_holds_the_instance(
     fx: &Fixture,
 ) -> CheckResult {

@@ -133,6 +133,70 @@ pub(crate) async fn a_newer_run_of_a_node_takes_its_sessions(fx: &Fixture) -> Ch
     Ok(())
 }
 
+pub(crate) async fn an_older_run_may_take_an_idle_session(fx: &Fixture) -> CheckResult {
+    in_session(fx, "a", "s", 1).await?;
+    fx.node("w").run(2).sessions(10, 20).task().await?.complete("1").await?;
+    settle(fx, "a").await?;
+    in_session(fx, "b", "s", 1).await?;
+    fx.advance(40).await;
+    fx.node("w").run(1).task().await?;
+    Ok(())
+}
+
+pub(crate) async fn a_session_moves_when_its_owner_lets_a_lease_run_out(
+    fx: &Fixture,
+) -> CheckResult {
+    in_session(fx, "a", "s", 2).await?;
+    fx.node("w1").lease_ms(10).one_task().await?;
+    fx.advance(30).await;
+    expect_eq!("w2's", fx.node("w2").tasks(5).await?.len(), 2);
+    Ok(())
+}
+
+pub(crate) async fn a_session_moves_when_its_owner_lets_a_claim_run_out(
+    fx: &Fixture,
+) -> CheckResult {
+    fx.start("a").await?;
+    let node = fx.node("n1");
+    let mut a = node.lease_instance("a").await?;
+    let turn = a.turn().admit_all().in_session("Greet", "s").in_session("Greet", "s");
+    let claim = node.lease_ms(10).claim(1);
+    expect_eq!("claims", turn.keep().claim(claim).commit().await?.claimed.len(), 1);
+    fx.advance(30).await;
+    expect_eq!("w2's", fx.node("w2").tasks(5).await?.len(), 2);
+    Ok(())
+}
+
+pub(crate) async fn an_earlier_owner_s_lease_that_runs_out_takes_no_session_from_its_owner(
+    fx: &Fixture,
+) -> CheckResult {
+    in_session(fx, "a", "s", 3).await?;
+    let late = fx.node("w1").one_task().await?;
+    fx.node("w1").lease_ms(10).one_task().await?;
+    fx.advance(30).await;
+    fx.node("w2").one_task().await?;
+    expect_eq!("what w1 still has", late.renew(10).await?, LeaseState::Held);
+    fx.advance(30).await;
+    fx.node("w3").finds_no_activity("the session is w2's, which lives").await?;
+    let attempts: Vec<_> = fx.node("w2").tasks(5).await?.iter().map(|t| t.attempt).collect();
+    expect_eq!("w2's attempts", attempts, [2, 1]);
+    expect_eq!("the late completion", late.complete("1").await?, ActivityFate::LeaseLost);
+    Ok(())
+}
+
+pub(crate) async fn an_older_run_s_lease_that_runs_out_takes_no_session_from_the_newer(
+    fx: &Fixture,
+) -> CheckResult {
+    in_session(fx, "a", "s", 3).await?;
+    let late = fx.node("w").run(1).one_task().await?;
+    fx.node("w").run(2).one_task().await?;
+    expect_eq!("what the older run still has", late.renew(10).await?, LeaseState::Held);
+    fx.advance(30).await;
+    fx.node("w2").finds_no_activity("the session is the newer run's, which lives").await?;
+    expect_eq!("the newer run's", fx.node("w").run(2).tasks(5).await?.len(), 2);
+    Ok(())
+}
+
 pub(crate) async fn a_released_activity_stays_in_its_session(fx: &Fixture) -> CheckResult {
     in_session(fx, "a", "s", 1).await?;
     fx.node("w1").task().await?.release(false, 0).await?;

@@ -34,6 +34,11 @@ macro_rules! __checks_of_store {
                 a_session_keeps_the_longest_idle_time_its_node_asked_for
                 a_session_does_not_move_while_its_activity_runs
                 a_newer_run_of_a_node_takes_its_sessions
+                an_older_run_may_take_an_idle_session
+                a_session_moves_when_its_owner_lets_a_lease_run_out
+                a_session_moves_when_its_owner_lets_a_claim_run_out
+                an_earlier_owner_s_lease_that_runs_out_takes_no_session_from_its_owner
+                an_older_run_s_lease_that_runs_out_takes_no_session_from_the_newer
                 a_released_activity_stays_in_its_session
                 an_expired_activity_goes_back_to_the_node_of_its_session
                 activities_of_a_session_are_leased_oldest_first

@@ -27,6 +27,7 @@ macro_rules! __checks_of_turns {
                 a_repeated_commit_gives_the_same_timer_stamps
                 a_repeated_commit_gives_what_has_arrived_by_now
                 a_repeated_commit_keeps_no_news_from_the_holder
+                news_that_nobody_got_come_again_with_a_renewal
                 a_repeated_commit_is_known_though_another_holds_the_instance
                 a_repeated_commit_with_a_fused_completion_is_applied
                 a_repeated_final_commit_tells_the_parent_once

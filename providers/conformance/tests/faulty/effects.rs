@@ -159,6 +159,10 @@ fn after_any(fault: Fault, state: &mut State, request: &CommitTurn, before: &Ins
             };
             row.activities.values_mut().filter(is_claimed).for_each(|one| one.attempt = 0);
         }
+        Fault::ClaimsUnderNoTerm => {
+            let leases = row.activities.values_mut().filter_map(|one| one.lease.as_mut());
+            leases.filter(|lease| lease.id == claim).for_each(|lease| lease.term = 0);
+        }
         _ => {}
     }
 }

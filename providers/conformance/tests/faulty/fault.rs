@@ -49,6 +49,7 @@ faults! {
     ForgetsClaimsOfARepeatedCommit => "retries::a_repeated_commit_gives_the_same_claims",
     ForgetsArrivalsOfARepeatedCommit => "retries::a_repeated_commit_gives_what_has_arrived_by_now",
     TellsByARepeatedCommit => "retries::a_repeated_commit_keeps_no_news_from_the_holder",
+    TellsOnce => "retries::news_that_nobody_got_come_again_with_a_renewal",
     RefundsTwice => "retries::a_repeated_refund_counts_once",
     ReleasesUnderAnyLease => "retries::a_repeated_release_does_not_touch_the_next_holder",
     RefusesARepeatedStart => "retries::a_repeated_start_answers_created",
@@ -244,6 +245,13 @@ faults! {
     KeepsSessionsPerInstance => "sessions::instances_share_a_session_by_its_name",
     ClaimsPastSessions => "sessions::a_claim_respects_the_session_s_node",
     GivesAFullNodeNothing => "sessions::a_full_node_still_gets_what_its_sessions_bring",
+    KeepsOlderRunsOutForEver => "sessions::an_older_run_may_take_an_idle_session",
+    KeepsTheSessionsOfTheDead => "sessions::a_session_moves_when_its_owner_lets_a_lease_run_out",
+    ClaimsUnderNoTerm => "sessions::a_session_moves_when_its_owner_lets_a_claim_run_out",
+    BlamesOwnersForEarlierOnes =>
+        "sessions::an_earlier_owner_s_lease_that_runs_out_takes_no_session_from_its_owner",
+    BlamesNewerRunsForOlderOnes =>
+        "sessions::an_older_run_s_lease_that_runs_out_takes_no_session_from_the_newer",
     PutsThePlainIntoSessions => "sessions::plain_activities_go_to_every_node",
     // Tags.
     IgnoresTags => "routing::default_only_takes_what_has_no_tag",

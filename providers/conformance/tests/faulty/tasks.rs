@@ -22,7 +22,10 @@ const LEAVING_OUT: &[Fault] = &[
 impl Faulty {
     pub(crate) async fn lease_tasks(&self, request: LeaseActivities) -> Answer<LeasedActivities> {
         let request = self.twist_task_lease(request);
-        self.edit(|state| self.before_a_task_lease(state));
+        self.edit(|state| {
+            self.before_a_task_lease(state);
+            self.twist_sessions(state, &request.node);
+        });
         let max = request.max;
         let node = request.node.clone();
         let (lease, idle) = (request.lease, request.filter.sessions.idle);
@@ -126,6 +129,36 @@ impl Faulty {
                 state.sessions.retain(|_, session| session.idle_until > now);
             }
             _ => {}
+        }
+    }
+
+    /// Whose a session is, and which leases speak of its owner.
+    fn twist_sessions(&self, state: &mut State, caller: &NodeId) {
+        let Some(fault) = self.fault else { return };
+        if fault == Fault::KeepsOlderRunsOutForEver {
+            let newer = |owner: &NodeId| owner.name == caller.name && owner.run > caller.run;
+            let owned = state.sessions.values_mut().filter(|session| newer(&session.node));
+            owned.for_each(|session| session.idle_until = state.now.plus(1_000));
+        }
+        let State { instances, sessions, .. } = state;
+        for row in instances.values_mut() {
+            for activity in row.activities.values_mut() {
+                let name = activity.what.session.clone();
+                let key = name.map(|name| (row.key.namespace.clone(), name));
+                let session = key.and_then(|key| sessions.get(&key));
+                let (Some(session), Some(lease)) = (session, &mut activity.lease) else { continue };
+                let is_blamed = match fault {
+                    Fault::BlamesOwnersForEarlierOnes => true,
+                    Fault::BlamesNewerRunsForOlderOnes => lease.node.name == session.node.name,
+                    _ => false,
+                };
+                if is_blamed {
+                    lease.term = session.term;
+                }
+                if fault == Fault::KeepsTheSessionsOfTheDead {
+                    lease.term = 0;
+                }
+            }
         }
     }
 
@@ -256,11 +289,15 @@ impl Faulty {
         let before = self.inner.state();
         let mut states = self.inner.renew(request).await?;
         self.edit(|state| {
-            if !self.has(Fault::RenewsNothing) {
-                return;
-            }
+            let (forgets, hides) = (self.has(Fault::RenewsNothing), self.has(Fault::TellsOnce));
             for (key, row) in &mut state.instances {
                 let Some(old) = before.instances.get(key) else { continue };
+                if hides {
+                    row.inbox.clone_from(&old.inbox);
+                }
+                if !forgets {
+                    continue;
+                }
                 row.lease.clone_from(&old.lease);
                 for (event, activity) in &mut row.activities {
                     if let Some(old) = old.activities.get(event) {

@@ -41,6 +41,9 @@ impl Spread {
     }
 }
 
+/// An instance that is held, and has something to do.
+const HELD_WITH_NEWS: i32 = 3;
+
 /// See [`Provider::renew`](duroxide_provider::Provider::renew).
 pub(crate) async fn renew(shell: &Shell, request: Renew) -> Result<Vec<LeaseState>, ProviderError> {
     if request.held.is_empty() {
@@ -53,20 +56,25 @@ pub(crate) async fn renew(shell: &Shell, request: Renew) -> Result<Vec<LeaseStat
         "SELECT * FROM {schema}.renew($1, $2, $3, $4, $5, $6)",
         |query| held.bind(query).bind(shell.owner()).bind(ms(request.duration)),
         |rows| {
-            let states: Vec<i32> = first(&rows)?.try_get("states")?;
+            let row = first(&rows)?;
+            let states: Vec<i32> = row.try_get("states")?;
             if states.len() == held.leases.len() {
-                Ok(states)
+                Ok((states, store_now(row)?))
             } else {
                 Err(StoreError::corrupt("answer", "it is not one state for each lease"))
             }
         },
     );
+    let (states, now) = answer.await?;
+    if states.contains(&HELD_WITH_NEWS) {
+        shell.publish(&effects_at(vec![0], now), now);
+    }
     let state = |state| match state {
-        0 => LeaseState::Held,
+        0 | HELD_WITH_NEWS => LeaseState::Held,
         1 => LeaseState::Lost,
         _ => LeaseState::CancelRequested,
     };
-    Ok(answer.await?.into_iter().map(state).collect())
+    Ok(states.into_iter().map(state).collect())
 }
 
 /// See [`Provider::release`](duroxide_provider::Provider::release).

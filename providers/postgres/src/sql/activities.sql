@@ -3,7 +3,7 @@
 -- Of what waits, what the node can take: of the first of all there are, those for the node; if
 -- these are not enough, the first of each kind it takes, and the first of sessions it may own.
 -- p_kinds is null for a node that takes every tag.
-CREATE FUNCTION {schema}.waiting_activities(
+CREATE OR REPLACE FUNCTION {schema}.waiting_activities(
   p_node text, p_run bigint, p_names text[], p_kinds text[], p_room boolean, p_max integer,
   p_now bigint
 ) RETURNS TABLE (
@@ -59,7 +59,7 @@ END $duroxide$;
 
 -- What the node may be given, in order: what nobody holds any longer first, it is the older; then
 -- what waits.
-CREATE FUNCTION {schema}.ready_activities(
+CREATE OR REPLACE FUNCTION {schema}.ready_activities(
   p_node text, p_run bigint, p_names text[], p_kinds text[], p_room boolean, p_max integer,
   p_now bigint
 ) RETURNS TABLE (incarnation bigint, execution bigint, event bigint, session text)
@@ -87,7 +87,7 @@ END $duroxide$;
 
 -- Take as many as are wanted and to be had. again: it is worth another look, since there was no
 -- room for another session. contended: somebody else had its hands on a session.
-CREATE FUNCTION {schema}.take_activities(
+CREATE OR REPLACE FUNCTION {schema}.take_activities(
   p_lease uuid, p_node text, p_run bigint, p_owner bigint, p_names text[], p_kinds text[],
   p_session_max bigint, p_idle bigint, p_max integer, p_duration bigint,
   OUT taken integer, OUT due bigint, OUT again boolean, OUT contended boolean
@@ -128,7 +128,9 @@ BEGIN
     END IF;
     UPDATE {schema}.activities AS a SET
       lease = p_lease, lease_until = v_now + p_duration, owner = p_owner, node = p_node,
-      attempt = a.attempt + 1
+      attempt = a.attempt + 1, session_term = coalesce((
+        SELECT s.term FROM {schema}.sessions AS s
+        WHERE s.ns = v_ns AND s.session = v_ready.session), 0)
     WHERE a.incarnation = v_ready.incarnation AND a.execution = v_ready.execution
       AND a.event = v_ready.event;
     due := least(due, v_now + p_duration);
@@ -137,7 +139,7 @@ BEGIN
 END $duroxide$;
 
 -- The first row says the time, the others what was leased.
-CREATE FUNCTION {schema}.lease_activities(
+CREATE OR REPLACE FUNCTION {schema}.lease_activities(
   p_lease uuid, p_node text, p_run bigint, p_owner bigint, p_names text[], p_kinds text[],
   p_session_max bigint, p_idle bigint, p_max integer, p_duration bigint
 ) RETURNS TABLE (
@@ -192,7 +194,7 @@ END $duroxide$;
 
 -- Remove activities of an execution: these, or all. Gives the times at which there is something to
 -- do for somebody: at once for who holds what is cancelled.
-CREATE FUNCTION {schema}.remove_activities(
+CREATE OR REPLACE FUNCTION {schema}.remove_activities(
   p_incarnation bigint, p_execution bigint, p_events bigint[], p_tell boolean, p_now bigint
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
@@ -221,7 +223,7 @@ BEGIN
 END $duroxide$;
 
 -- fate: 0 applied, 1 gone, 2 lease lost.
-CREATE FUNCTION {schema}.complete_activity(
+CREATE OR REPLACE FUNCTION {schema}.complete_activity(
   p_incarnation bigint, p_execution bigint, p_event bigint, p_lease uuid, p_body bytea,
   OUT fate integer, OUT store_now bigint, OUT times bigint[]
 ) LANGUAGE plpgsql VOLATILE

@@ -3,7 +3,7 @@
 
 -- Why the turn cannot be applied, as commit_turn answers it; 0: nothing. The rows of the activities
 -- it completes are locked by this.
-CREATE FUNCTION {schema}.commit_refusal(
+CREATE OR REPLACE FUNCTION {schema}.commit_refusal(
   p_row {schema}.instances, p_lease uuid, p_commit uuid, p_base uuid, p_execution bigint,
   p_expect_event bigint, p_done_incarnations bigint[], p_done_executions bigint[],
   p_done_events bigint[], p_done_leases uuid[], OUT refusal integer, OUT lost integer
@@ -41,7 +41,7 @@ END $duroxide$;
 
 -- Append the events, remove what was consumed, completed or cancelled, and mark what was only
 -- looked at.
-CREATE FUNCTION {schema}.take_in(
+CREATE OR REPLACE FUNCTION {schema}.take_in(
   p_row {schema}.instances, p_events bytea, p_event_count bigint, p_consumed bigint[],
   p_seen bigint[], p_done bigint[], p_cancelled_activities bigint[], p_cancelled_timers bigint[],
   p_now bigint
@@ -79,7 +79,7 @@ END $duroxide$;
 
 -- Create children and detached orchestrations. An id in use becomes a refusal in the parent's
 -- inbox.
-CREATE FUNCTION {schema}.start_all(
+CREATE OR REPLACE FUNCTION {schema}.start_all(
   p_row {schema}.instances, p_events bigint[], p_ids text[], p_names text[], p_versions text[],
   p_bodies bytea[], p_refusals bytea[], p_now bigint, OUT times bigint[], OUT touched text[]
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -119,7 +119,7 @@ BEGIN
 END $duroxide$;
 
 -- Tell children what was asked of them. What is for no child of this execution is dropped.
-CREATE FUNCTION {schema}.send_all(
+CREATE OR REPLACE FUNCTION {schema}.send_all(
   p_row {schema}.instances, p_to text[], p_events bigint[], p_kinds integer[], p_stops bytea[],
   p_now bigint, OUT times bigint[], OUT touched text[], OUT dropped bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -153,7 +153,7 @@ BEGIN
 END $duroxide$;
 
 -- Key-value pairs, in order. p_values has null for a key to remove, p_keys null for all of them.
-CREATE FUNCTION {schema}.change_kv(
+CREATE OR REPLACE FUNCTION {schema}.change_kv(
   p_incarnation bigint, p_keys text[], p_values text[], p_times bigint[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN
@@ -174,7 +174,7 @@ END $duroxide$;
 
 -- Which of the new activities the committing node takes at once: oldest first, and never when older
 -- work of the same kind waits. p_kinds is null for a node that takes every tag.
-CREATE FUNCTION {schema}.claimed(
+CREATE OR REPLACE FUNCTION {schema}.claimed(
   p_ns text, p_names text[], p_tags text[], p_sessions text[], p_max integer, p_own_names text[],
   p_own_kinds text[], p_node text, p_run bigint, p_owner bigint, p_session_max bigint,
   p_idle bigint, p_duration bigint, p_now bigint,
@@ -226,7 +226,7 @@ BEGIN
 END $duroxide$;
 
 -- Queue activities, as far as they are not claimed at once.
-CREATE FUNCTION {schema}.schedule(
+CREATE OR REPLACE FUNCTION {schema}.schedule(
   p_row {schema}.instances, p_commit uuid, p_node text, p_owner bigint, p_run bigint,
   p_events bigint[], p_names text[], p_tags text[], p_sessions text[], p_encodings smallint[],
   p_inputs bytea[], p_headers bytea[], p_max integer, p_own_names text[], p_own_kinds text[],
@@ -243,11 +243,14 @@ BEGIN
     p_node, p_run, p_owner, p_session_max, p_idle, p_duration, p_now) AS c;
   INSERT INTO {schema}.activities
     (incarnation, execution, event, ns, name, tag, session, encoding, input, headers, seq, attempt,
-     visible_at, lease, lease_until, owner, node)
+     visible_at, lease, lease_until, owner, node, session_term)
   SELECT p_row.incarnation, p_row.execution, n.event, p_row.ns, n.name, n.tag, n.session,
          n.encoding, n.input, n.headers, nextval('{schema_text}.ids'), n.mine::integer, p_now,
          CASE WHEN n.mine THEN p_commit END, CASE WHEN n.mine THEN v_until ELSE 0 END,
-         CASE WHEN n.mine THEN p_owner END, CASE WHEN n.mine THEN p_node END
+         CASE WHEN n.mine THEN p_owner END, CASE WHEN n.mine THEN p_node END,
+         CASE WHEN n.mine THEN coalesce((
+           SELECT s.term FROM {schema}.sessions AS s
+           WHERE s.ns = p_row.ns AND s.session = n.session), 0) ELSE 0 END
   FROM unnest(p_events, p_names, p_tags, p_sessions, p_encodings, p_inputs, p_headers, v_claimed)
     AS n (event, name, tag, session, encoding, input, headers, mine);
   claimed := ARRAY(SELECT n.event FROM unnest(p_events, v_claimed) WITH ORDINALITY
@@ -261,7 +264,7 @@ BEGIN
 END $duroxide$;
 
 -- Set timers, and give when each is due.
-CREATE FUNCTION {schema}.set_timers(
+CREATE OR REPLACE FUNCTION {schema}.set_timers(
   p_row {schema}.instances, p_events bigint[], p_delays bigint[], p_bodies bytea[], p_now bigint
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
@@ -276,7 +279,7 @@ BEGIN
 END $duroxide$;
 
 -- The answer that was lost: the same claims. What has arrived by now is given once more.
-CREATE FUNCTION {schema}.applied_before(
+CREATE OR REPLACE FUNCTION {schema}.applied_before(
   p_row {schema}.instances, p_lease uuid, p_commit uuid, p_execution bigint, p_timers bigint[],
   OUT held boolean, OUT store_now bigint, OUT claimed_events bigint[],
   OUT claimed_attempts integer[], OUT timer_events bigint[], OUT timer_times bigint[]

@@ -2,7 +2,7 @@
 -- the parts do is in commit.sql and ends.sql.
 
 -- Bring the row of the instance to what the turn came to. Gives when it is ready next.
-CREATE FUNCTION {schema}.settle(
+CREATE OR REPLACE FUNCTION {schema}.settle(
   p_row {schema}.instances, p_commit uuid, p_turn bigint, p_split boolean, p_end integer,
   p_flags bigint, p_keep bigint, p_status boolean, p_news boolean, p_waiting text, p_now bigint
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -35,7 +35,7 @@ END $duroxide$;
 
 -- outcome: 0 applied, 1 gone, 2 conflict, 3 lease lost, 4 the completed activity number `lost` is
 -- not held. times: when there is something to do for somebody. arrivals only while it is held.
-CREATE FUNCTION {schema}.commit_turn(
+CREATE OR REPLACE FUNCTION {schema}.commit_turn(
   -- Who commits what upon what.
   p_incarnation bigint, p_lease uuid, p_node text, p_run bigint, p_owner bigint, p_commit uuid,
   p_base uuid, p_execution bigint, p_expect_event bigint, p_turn bigint, p_version text,

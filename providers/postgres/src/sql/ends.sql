@@ -3,7 +3,7 @@
 
 -- Ask one instance to stop: in its own way (p_kind 5), or without its code (6), quarantined or not.
 -- p_stops are the two messages that parents send.
-CREATE FUNCTION {schema}.stop_one(
+CREATE OR REPLACE FUNCTION {schema}.stop_one(
   p_incarnation bigint, p_kind integer, p_reason text, p_body bytea, p_stops bytea[], p_now bigint,
   OUT times bigint[], OUT touched text[], OUT dropped bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -26,7 +26,7 @@ END $duroxide$;
 
 -- Lock the running children of this execution, all or those with these ids, in the order of their
 -- numbers, and give them.
-CREATE FUNCTION {schema}.lock_children(p_row {schema}.instances, p_ids text[]) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION {schema}.lock_children(p_row {schema}.instances, p_ids text[]) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
   v_children bigint[] := ARRAY(
@@ -49,7 +49,7 @@ END $duroxide$;
 
 -- Children that the execution leaves behind are asked to stop, save those it has told something
 -- itself in the same turn. Their answers will find it gone.
-CREATE FUNCTION {schema}.stop_children(
+CREATE OR REPLACE FUNCTION {schema}.stop_children(
   p_row {schema}.instances, p_terminate boolean, p_told text[], p_stops bytea[], p_now bigint,
   OUT times bigint[], OUT touched text[], OUT dropped bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -77,7 +77,7 @@ BEGIN
 END $duroxide$;
 
 -- The parent gets the outcome if it still runs the execution that waits for it.
-CREATE FUNCTION {schema}.tell_parent(
+CREATE OR REPLACE FUNCTION {schema}.tell_parent(
   p_row {schema}.instances, p_result bytea, p_now bigint, OUT times bigint[], OUT dropped bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
 #variable_conflict use_variable
@@ -100,7 +100,7 @@ END $duroxide$;
 -- Close the execution of this row: keep its outcome, remove what was bound to it, then tell the
 -- parent. The row is the caller's. p_state: 1 completed, 2 failed, 3 terminated, 4 continued as
 -- new.
-CREATE FUNCTION {schema}.close(
+CREATE OR REPLACE FUNCTION {schema}.close(
   p_row {schema}.instances, p_state integer, p_outcome bytea, p_result bytea, p_now bigint,
   OUT times bigint[], OUT dropped bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -125,7 +125,7 @@ END $duroxide$;
 
 -- Begin the next execution: mail, status and key-value pairs go on; timers and completions of the
 -- one before do not.
-CREATE FUNCTION {schema}.begin_next(p_row {schema}.instances, p_start bytea, p_now bigint)
+CREATE OR REPLACE FUNCTION {schema}.begin_next(p_row {schema}.instances, p_start bytea, p_now bigint)
 RETURNS void LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN
   UPDATE {schema}.statuses AS s SET base = s.status WHERE s.incarnation = p_row.incarnation;
@@ -139,7 +139,7 @@ BEGIN
 END $duroxide$;
 
 -- End the execution of this row: its children, what was bound to it, and what comes next.
-CREATE FUNCTION {schema}.end_execution(
+CREATE OR REPLACE FUNCTION {schema}.end_execution(
   p_row {schema}.instances, p_state integer, p_told text[], p_stops bytea[], p_outcome bytea,
   p_result bytea, p_next_start bytea, p_now bigint,
   OUT times bigint[], OUT touched text[], OUT dropped bigint
@@ -156,7 +156,7 @@ BEGIN
 END $duroxide$;
 
 -- End a quarantined instance: its last event, its children, its parent. p_reason is JSON.
-CREATE FUNCTION {schema}.terminate(
+CREATE OR REPLACE FUNCTION {schema}.terminate(
   p_row {schema}.instances, p_reason text, p_stops bytea[], p_now bigint,
   OUT times bigint[], OUT touched text[], OUT dropped bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -181,7 +181,7 @@ END $duroxide$;
 
 -- Set an instance aside, since something of it cannot be decoded. Whoever holds it holds it no
 -- longer. Not ended; only terminating it works, and a termination that waits is carried out now.
-CREATE FUNCTION {schema}.quarantine(
+CREATE OR REPLACE FUNCTION {schema}.quarantine(
   p_incarnation bigint, p_why text, p_stops bytea[],
   OUT quarantined boolean, OUT ns text, OUT store_now bigint, OUT times bigint[],
   OUT touched text[], OUT dropped bigint

@@ -5,7 +5,7 @@
 -- against all there is every few seconds.
 
 -- An activity that was taken goes back to its old place in the queue: look from the beginning again.
-CREATE FUNCTION {schema}.lower_floor(p_at bigint) RETURNS void
+CREATE OR REPLACE FUNCTION {schema}.lower_floor(p_at bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN
   PERFORM pg_advisory_xact_lock_shared('{schema_text}.floors_raised'::regclass::oid::bigint);
@@ -16,7 +16,7 @@ END $duroxide$;
 
 -- Raise the floors to what lives, now and then, if something was taken; and check them, in any case.
 -- True: there was something below them, which can be taken now.
-CREATE FUNCTION {schema}.raise_floors(p_now bigint, p_took boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION {schema}.raise_floors(p_now bigint, p_took boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
   -- What began before now and is not committed yet may go below what is seen.

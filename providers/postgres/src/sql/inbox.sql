@@ -2,7 +2,7 @@
 
 -- Put a message into an inbox and make its instance ready for it. Gives the times at which there
 -- is something to do for somebody.
-CREATE FUNCTION {schema}.put(
+CREATE OR REPLACE FUNCTION {schema}.put(
   p_to bigint, p_execution bigint, p_at bigint, p_kind integer, p_source bigint,
   p_channel integer, p_name text, p_body bytea
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -29,7 +29,7 @@ END $duroxide$;
 -- What has arrived and was not seen, in order, and whether there is more than one answer carries.
 -- Before the first turn of an execution its start comes first, whatever arrived before it; and
 -- what ends the instance does not wait behind mail that nobody may ever take.
-CREATE FUNCTION {schema}.arrivals(
+CREATE OR REPLACE FUNCTION {schema}.arrivals(
   p_incarnation bigint, p_first boolean, p_now bigint,
   OUT ids bigint[], OUT times bigint[], OUT bodies bytea[], OUT more boolean
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -70,7 +70,7 @@ BEGIN
 END $duroxide$;
 
 -- Whether something arrived that the holder was not given.
-CREATE FUNCTION {schema}.has_news(
+CREATE OR REPLACE FUNCTION {schema}.has_news(
   p_incarnation bigint, p_now bigint, p_offered_at bigint, p_offered_id bigint
 ) RETURNS boolean LANGUAGE sql STABLE AS $duroxide$
   SELECT EXISTS (

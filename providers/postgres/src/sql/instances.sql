@@ -2,7 +2,7 @@
 
 -- Make an instance with its first execution and the message that starts it. Its number was drawn
 -- before. False: the id is in use.
-CREATE FUNCTION {schema}.create_instance(
+CREATE OR REPLACE FUNCTION {schema}.create_instance(
   p_incarnation bigint, p_ns text, p_id text, p_name text, p_version text, p_start bytea,
   p_parent {schema}.instances, p_parent_event bigint, p_now bigint
 ) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $duroxide$

@@ -1,9 +1,9 @@
 -- Prolonging leases, handing them back, and giving up commits. Touches only what is named. Rows in
 -- their order: instances before activities, the lower number first.
 
--- states, one for each in order: 0 held, 1 lost, 2 a cancel was asked for. An instance is named
--- without execution and event.
-CREATE FUNCTION {schema}.renew(
+-- states, one for each in order: 0 held, 1 lost, 2 a cancel was asked for, 3 held and there is
+-- something to do. An instance is named without execution and event.
+CREATE OR REPLACE FUNCTION {schema}.renew(
   p_incarnations bigint[], p_executions bigint[], p_events bigint[], p_leases uuid[],
   p_owner bigint, p_duration bigint, OUT states integer[], OUT store_now bigint
 ) LANGUAGE plpgsql VOLATILE
@@ -30,11 +30,14 @@ BEGIN
       PERFORM 1 FROM {schema}.instances AS i
       WHERE i.incarnation = v_held.incarnation AND i.lease = v_held.lease FOR UPDATE;
       IF FOUND THEN
-        states[v_held.nth] := 0;
         -- After the lock: who held it may have prolonged the lease further.
         store_now := {schema}.now_ms();
-        UPDATE {schema}.instances AS i SET lease_until = store_now + p_duration, owner = p_owner
-        WHERE i.incarnation = v_held.incarnation;
+        -- The holder may not have got the answer that gave it its news: it is given them again.
+        UPDATE {schema}.instances AS i SET
+          lease_until = store_now + p_duration, owner = p_owner, offered_at = 0, offered_id = 0
+        WHERE i.incarnation = v_held.incarnation
+        RETURNING CASE WHEN i.ready_at <= store_now THEN 3 ELSE 0 END INTO v_until;
+        states[v_held.nth] := v_until;
       END IF;
       CONTINUE;
     END IF;
@@ -71,7 +74,7 @@ BEGIN
 END $duroxide$;
 
 -- An instance is nobody's any more. Gives when it is ready next.
-CREATE FUNCTION {schema}.free_instance(
+CREATE OR REPLACE FUNCTION {schema}.free_instance(
   p_row {schema}.instances, p_refund boolean, p_delay bigint, p_now bigint
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
@@ -87,7 +90,7 @@ END $duroxide$;
 
 -- An activity goes back into the queue; without a delay, to its place. Gives its session, and the
 -- time from which it can be taken.
-CREATE FUNCTION {schema}.free_activity(
+CREATE OR REPLACE FUNCTION {schema}.free_activity(
   p_incarnation bigint, p_execution bigint, p_event bigint, p_lease uuid, p_refund boolean,
   p_delay bigint, p_now bigint, OUT ns text, OUT session text, OUT visible_at bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -107,7 +110,7 @@ BEGIN
 END $duroxide$;
 
 -- If the commit was applied, release the instance lease it kept; else see to it that it never is.
-CREATE FUNCTION {schema}.give_up(
+CREATE OR REPLACE FUNCTION {schema}.give_up(
   p_row {schema}.instances, p_commit uuid, p_refund boolean, p_delay bigint, p_now bigint
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN
@@ -130,7 +133,7 @@ BEGIN
   RETURN NULL;
 END $duroxide$;
 
-CREATE FUNCTION {schema}.release(
+CREATE OR REPLACE FUNCTION {schema}.release(
   p_incarnations bigint[], p_executions bigint[], p_events bigint[], p_leases uuid[],
   p_commit_incarnation bigint, p_commit uuid, p_refund boolean, p_delay bigint,
   OUT store_now bigint, OUT times bigint[]

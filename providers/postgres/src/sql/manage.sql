@@ -2,7 +2,7 @@
 
 -- Delete these roots with all below them. Members are locked in the order of their creation, as
 -- everywhere, until there are no more of them: whoever could make another holds its parent.
-CREATE FUNCTION {schema}.delete_trees(p_roots bigint[])
+CREATE OR REPLACE FUNCTION {schema}.delete_trees(p_roots bigint[])
 RETURNS TABLE (instances bigint, executions bigint, events bigint, messages bigint,
                announce boolean, touched_ns text[], touched_ids text[])
 LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -52,7 +52,7 @@ END $duroxide$;
 
 -- Delete a root and all below it. refusal: null, or missing, child (with the id of its root) or
 -- running.
-CREATE FUNCTION {schema}.delete_instance(p_ns text, p_id text, p_force boolean)
+CREATE OR REPLACE FUNCTION {schema}.delete_instance(p_ns text, p_id text, p_force boolean)
 RETURNS TABLE (refusal text, root_id text, instances bigint, executions bigint, events bigint,
                messages bigint, announce boolean, touched_ns text[], touched_ids text[],
                store_now bigint)
@@ -80,7 +80,7 @@ BEGIN
 END $duroxide$;
 
 -- Delete these, as far as they are roots and have ended by now.
-CREATE FUNCTION {schema}.delete_ended(p_roots bigint[])
+CREATE OR REPLACE FUNCTION {schema}.delete_ended(p_roots bigint[])
 RETURNS TABLE (instances bigint, executions bigint, events bigint, messages bigint,
                announce boolean, touched_ns text[], touched_ids text[], store_now bigint)
 LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -100,7 +100,7 @@ BEGIN
 END $duroxide$;
 
 -- Prune old executions of these. Everything given must hold; the current one never is pruned.
-CREATE FUNCTION {schema}.prune_executions(p_instances bigint[], p_keep bigint, p_before bigint)
+CREATE OR REPLACE FUNCTION {schema}.prune_executions(p_instances bigint[], p_keep bigint, p_before bigint)
 RETURNS TABLE (instances bigint, executions bigint, events bigint)
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN

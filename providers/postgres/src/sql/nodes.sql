@@ -3,15 +3,15 @@
 -- the server lets go of when the process dies, however it dies.
 
 -- The second half of a lock's key; the first is the schema.
-CREATE FUNCTION {schema}.session_key(p_session bigint) RETURNS integer LANGUAGE sql IMMUTABLE
+CREATE OR REPLACE FUNCTION {schema}.session_key(p_session bigint) RETURNS integer LANGUAGE sql IMMUTABLE
 AS $duroxide$ SELECT (p_session & 2147483647)::integer $duroxide$;
 
-CREATE FUNCTION {schema}.session_space() RETURNS integer LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION {schema}.session_space() RETURNS integer LANGUAGE sql STABLE
 AS $duroxide$ SELECT '{schema_text}'::regnamespace::oid::integer $duroxide$;
 
 -- Begin a session of a handle: a new one, or one whose session was cut. The number of the session
 -- is new, so the lock is free even while the server has not noticed the death of the one before.
-CREATE FUNCTION {schema}.join_nodes(p_owner bigint)
+CREATE OR REPLACE FUNCTION {schema}.join_nodes(p_owner bigint)
 RETURNS TABLE (owner bigint, session bigint, backend integer, store_now bigint)
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
@@ -28,7 +28,7 @@ END $duroxide$;
 -- Whether this session still is what it was, which others have no session, and a text that
 -- differs whenever a transaction has ended that changed anything: by those under way, and by how
 -- many have begun, but for those that changed nothing.
-CREATE FUNCTION {schema}.look_around(p_owner bigint, p_session bigint, p_channel text)
+CREATE OR REPLACE FUNCTION {schema}.look_around(p_owner bigint, p_session bigint, p_channel text)
 RETURNS TABLE (joined boolean, others bigint, dead_owners bigint[], dead_sessions bigint[],
                pulse text, store_now bigint)
 LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -55,7 +55,7 @@ END $duroxide$;
 
 -- What these held is free at once, and theirs until it is taken over. One row after the other, in
 -- their order, as everywhere: instances, activities, sessions.
-CREATE FUNCTION {schema}.free_all_of(p_owners bigint[]) RETURNS void
+CREATE OR REPLACE FUNCTION {schema}.free_all_of(p_owners bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
   v_held record;
@@ -91,7 +91,7 @@ BEGIN
 END $duroxide$;
 
 -- Bury those of these that have had no session since they were looked at. Gives how many.
-CREATE FUNCTION {schema}.bury_nodes(p_owners bigint[], p_sessions bigint[]) RETURNS bigint
+CREATE OR REPLACE FUNCTION {schema}.bury_nodes(p_owners bigint[], p_sessions bigint[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
   v_space integer := {schema}.session_space();
@@ -111,11 +111,11 @@ END $duroxide$;
 
 -- Whether the others know of this handle. What one that was taken for dead were given before it
 -- has joined again, nobody would free if it died meanwhile: until then it is given nothing.
-CREATE FUNCTION {schema}.is_joined(p_owner bigint) RETURNS boolean LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION {schema}.is_joined(p_owner bigint) RETURNS boolean LANGUAGE sql STABLE
 AS $duroxide$ SELECT EXISTS (SELECT FROM {schema}.nodes AS n WHERE n.owner = p_owner) $duroxide$;
 
 -- A handle is closed.
-CREATE FUNCTION {schema}.leave_nodes(p_owner bigint) RETURNS void
+CREATE OR REPLACE FUNCTION {schema}.leave_nodes(p_owner bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN
   DELETE FROM {schema}.nodes AS n WHERE n.owner = p_owner;

@@ -3,7 +3,7 @@
 -- A page of history for who holds the instance, and on the first page what goes with it. held is
 -- null for an instance that is not there. Rows of events are given whole: the first may begin
 -- before p_from, and they are at least as many as p_max bytes ask for.
-CREATE FUNCTION {schema}.read_history(
+CREATE OR REPLACE FUNCTION {schema}.read_history(
   p_incarnation bigint, p_lease uuid, p_execution bigint, p_from bigint, p_max bigint,
   p_window bigint)
 RETURNS TABLE (held boolean, ns text, id text, current_execution bigint, events bytea[],
@@ -71,7 +71,7 @@ END $duroxide$;
 
 -- Since when the oldest activity of a name waits, but for what waits for room for its session, and
 -- what was handed back after its instance had been quarantined.
-CREATE FUNCTION {schema}.oldest_waiting(
+CREATE OR REPLACE FUNCTION {schema}.oldest_waiting(
   p_name text, p_now bigint, p_no_room boolean, p_looks bigint)
 RETURNS bigint LANGUAGE sql STABLE AS $duroxide$
   SELECT f.visible_at FROM (
@@ -89,7 +89,7 @@ $duroxide$;
 -- What is ready and held by nobody, by name. what: 0 an orchestration, 1 an activity, 2 the name
 -- of an activity that is held, 3 the youngest that a node holds. Reads ends of indexes only,
 -- however long the queues are.
-CREATE FUNCTION {schema}.unclaimed_names(p_looks bigint)
+CREATE OR REPLACE FUNCTION {schema}.unclaimed_names(p_looks bigint)
 RETURNS TABLE (what integer, name text, version text, since bigint, store_now bigint)
 LANGUAGE plpgsql STABLE AS $duroxide$
 DECLARE
@@ -137,7 +137,7 @@ END $duroxide$;
 -- The earliest time after p_after at which an instance or activity becomes ready, a lease on
 -- something ready runs out, or a session that others wait for may move. What is already due
 -- makes it now: then due is what comes after that.
-CREATE FUNCTION {schema}.next_due(p_after bigint)
+CREATE OR REPLACE FUNCTION {schema}.next_due(p_after bigint)
 RETURNS TABLE (ready boolean, due bigint, store_now bigint)
 LANGUAGE plpgsql STABLE AS $duroxide$
 BEGIN
@@ -150,7 +150,7 @@ BEGIN
   RETURN NEXT;
 END $duroxide$;
 
-CREATE FUNCTION {schema}.first_due(p_after bigint) RETURNS bigint LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION {schema}.first_due(p_after bigint) RETURNS bigint LANGUAGE sql STABLE
 AS $duroxide$
   SELECT least(
     (SELECT min(i.ready_at) FROM {schema}.instances AS i

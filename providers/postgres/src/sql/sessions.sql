@@ -3,14 +3,14 @@
 
 -- One claim of sessions at a time for a node. To be taken before any row, or by whoever waits for
 -- no row any more.
-CREATE FUNCTION {schema}.lock_sessions_of(p_node text) RETURNS void
+CREATE OR REPLACE FUNCTION {schema}.lock_sessions_of(p_node text) RETURNS void
 LANGUAGE sql VOLATILE AS $duroxide$
   SELECT pg_advisory_xact_lock(
     hashtextextended(p_node, '{schema_text}.sessions'::regclass::oid::bigint))
 $duroxide$;
 
 -- Whether the node may own the session, if it has room for another. Looks only.
-CREATE FUNCTION {schema}.may_own(
+CREATE OR REPLACE FUNCTION {schema}.may_own(
   p_ns text, p_session text, p_node text, p_run bigint, p_room boolean, p_now bigint
 ) RETURNS boolean LANGUAGE sql STABLE AS $duroxide$
   SELECT coalesce((
@@ -18,16 +18,18 @@ CREATE FUNCTION {schema}.may_own(
                 -- Of two runs of one node the newer wins; the older one keeps out.
                 THEN CASE WHEN s.idle_until > p_now THEN s.node_run <= p_run ELSE p_room END
                 -- Who let the lease of one of its activities run out is dead, or as good as.
+                -- Leases of owners before it, of other terms, say nothing about it.
                 ELSE p_room AND (s.idle_until <= p_now OR EXISTS (
                   SELECT FROM {schema}.activities AS a
                   WHERE a.ns = p_ns AND a.session = p_session AND a.lease_until <> 0
-                    AND a.lease_until <= p_now)) END
+                    AND a.lease_until <= p_now AND a.session_term = s.term)) END
     FROM {schema}.sessions AS s WHERE s.ns = p_ns AND s.session = p_session), p_room)
 $duroxide$;
 
 -- Make the node the owner of the session, or leave it so, and give until when. Null: it may not
--- be. 0: somebody else has its hands on it at this moment. Waits for nobody.
-CREATE FUNCTION {schema}.claim_session(
+-- be. 0: somebody else has its hands on it at this moment. Waits for nobody. The term of the
+-- ownership, which what is leased now belongs to, rises with every change of owner.
+CREATE OR REPLACE FUNCTION {schema}.claim_session(
   p_ns text, p_session text, p_node text, p_run bigint, p_owner bigint, p_max bigint,
   p_idle bigint, p_lease_until bigint, p_now bigint
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -53,17 +55,18 @@ BEGIN
     RETURN NULL;
   END IF;
   INSERT INTO {schema}.sessions AS s
-    (ns, session, node, node_run, owner, idle_ms, idle_until, node_max)
-  VALUES (p_ns, p_session, p_node, p_run, p_owner, p_idle, v_until, p_max)
+    (ns, session, node, node_run, owner, idle_ms, idle_until, node_max, term)
+  VALUES (p_ns, p_session, p_node, p_run, p_owner, p_idle, v_until, p_max, 1)
   ON CONFLICT (ns, session) DO UPDATE SET
     node = p_node, node_run = p_run, owner = p_owner, node_max = p_max,
+    term = CASE WHEN v_mine AND s.node_run = p_run THEN s.term ELSE s.term + 1 END,
     idle_ms = CASE WHEN v_mine AND s.node_run = p_run THEN greatest(s.idle_ms, p_idle)
                    ELSE p_idle END,
     idle_until = CASE WHEN v_mine THEN greatest(s.idle_until, v_until) ELSE v_until END;
   RETURN v_until;
 END $duroxide$;
 
-CREATE FUNCTION {schema}.owned_sessions(p_node text, p_now bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION {schema}.owned_sessions(p_node text, p_now bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 BEGIN
   -- What nobody owns or uses any more is forgotten, as far as nobody else has a hand on it.
@@ -78,7 +81,7 @@ END $duroxide$;
 
 -- Activities of these sessions ended or were handed back: from here on each session idles, unless
 -- another of its activities is held. Gives until when.
-CREATE FUNCTION {schema}.sessions_used(p_ns text, p_sessions text[], p_now bigint) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION {schema}.sessions_used(p_ns text, p_sessions text[], p_now bigint) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
   v_times bigint[];

@@ -2,7 +2,7 @@
 
 -- answer: 0 created, 1 exists already, 2 accepted, 3 ended, 4 not found. p_kind is that of the
 -- message in the inbox.
-CREATE FUNCTION {schema}.submit(
+CREATE OR REPLACE FUNCTION {schema}.submit(
   p_request uuid, p_ns text, p_id text, p_kind integer, p_name text, p_version text,
   p_channel integer, p_reason text, p_body bytea, p_stops bytea[],
   OUT answer integer, OUT store_now bigint, OUT times bigint[], OUT touched text[],
@@ -75,7 +75,7 @@ BEGIN
 END $duroxide$;
 
 -- Forget what can come again no more: more at once than comes between two times of it.
-CREATE FUNCTION {schema}.forget_requests(p_before bigint) RETURNS void
+CREATE OR REPLACE FUNCTION {schema}.forget_requests(p_before bigint) RETURNS void
 LANGUAGE sql VOLATILE AS $duroxide$
   DELETE FROM {schema}.requests AS r WHERE r.id IN (
     SELECT o.id FROM (

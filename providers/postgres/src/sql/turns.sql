@@ -2,7 +2,7 @@
 
 -- Instances that are ready and that nobody holds, the longest ready first: of the first of all
 -- there are, those for the node; if these are not enough, the first of each kind it can run.
-CREATE FUNCTION {schema}.free_instances(
+CREATE OR REPLACE FUNCTION {schema}.free_instances(
   p_kinds text[], p_flags bigint, p_max integer, p_now bigint,
   OUT incarnations bigint[], OUT times bigint[]
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -45,7 +45,7 @@ END $duroxide$;
 
 -- What the node may be given: what nobody holds, what was held for too long, and what it holds
 -- itself and has news for.
-CREATE FUNCTION {schema}.ready_instances(
+CREATE OR REPLACE FUNCTION {schema}.ready_instances(
   p_node text, p_run bigint, p_kinds text[], p_flags bigint, p_max integer, p_now bigint
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $duroxide$
 DECLARE
@@ -73,7 +73,7 @@ BEGIN
 END $duroxide$;
 
 -- Take of these, in their order, as many as are wanted and still to be had. Waits for nobody.
-CREATE FUNCTION {schema}.take_instances(
+CREATE OR REPLACE FUNCTION {schema}.take_instances(
   p_ready bigint[], p_lease uuid, p_node text, p_run bigint, p_owner bigint, p_kinds text[],
   p_flags bigint, p_max integer, p_duration bigint, OUT taken bigint[], OUT lease_until bigint
 ) LANGUAGE plpgsql VOLATILE AS $duroxide$
@@ -121,7 +121,7 @@ BEGIN
 END $duroxide$;
 
 -- The first row says the time, the others what was leased.
-CREATE FUNCTION {schema}.lease_orchestrations(
+CREATE OR REPLACE FUNCTION {schema}.lease_orchestrations(
   p_lease uuid, p_node text, p_run bigint, p_owner bigint, p_kinds text[], p_flags bigint,
   p_max integer, p_duration bigint
 ) RETURNS TABLE (

@@ -1,10 +1,12 @@
 //! Opening: many at once, any schema's name, two schemas apart, a store of a newer build.
 
 use crate::support::{Hand, env, open, options, schema, soon};
-use crate::work::start;
+use crate::work::{LEASE, all_activities, draw, node, start};
 use duroxide_postgres::{PostgresOptions, PostgresProvider};
 use duroxide_postgres_cluster::cluster_url;
-use duroxide_provider::{Inspect, InstanceKey, Provider, ProviderError, Submitted};
+use duroxide_provider::{
+    Inspect, InstanceKey, LeaseActivities, LeaseId, Provider, ProviderError, Submitted,
+};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -164,7 +166,54 @@ async fn a_store_of_a_newer_build_is_left_alone_unless_it_says_that_older_ones_m
     assert_eq!(kept, 9, "it is not taken back to this build's");
     hand.run(&format!("UPDATE {schema}.store SET min_reader_version = 8")).await;
     let error = PostgresProvider::connect(env(), options(&schema)).await.unwrap_err();
-    assert!(matches!(error, ProviderError::NewerSchema { found: 9, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, ProviderError::NewerSchema { found: 9, known: 2, .. }), "{error:?}");
+}
+
+/// Make a store what the first build that had one left: its tables, and functions that know no
+/// other. (What one of them does is of no matter: it is to be replaced.)
+async fn to_schema_1(hand: &mut Hand, schema: &str) {
+    hand.run(&format!(
+        "ALTER TABLE {schema}.activities DROP COLUMN session_term;
+         ALTER TABLE {schema}.sessions DROP COLUMN term;
+         CREATE OR REPLACE FUNCTION {schema}.may_own(
+           p_ns text, p_session text, p_node text, p_run bigint, p_room boolean, p_now bigint
+         ) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT false';
+         INSERT INTO {schema}.activities (incarnation, execution, event, ns, name, session, encoding,
+             input, seq, attempt, visible_at, lease, lease_until, owner, node)
+           SELECT incarnation, 1, 2, '', 'Step', 's', 0, '1', 1, 1, {schema}.peek_ms(),
+                  gen_random_uuid(), {schema}.peek_ms(), 1, 'gone'
+           FROM {schema}.instances;
+         INSERT INTO {schema}.sessions
+             (ns, session, node, node_run, owner, idle_ms, idle_until, node_max)
+           VALUES ('', 's', 'gone', 1, 1, 1, 9000000000000000, 1);
+         UPDATE {schema}.store SET schema_version = 1"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn an_older_store_becomes_a_present_one_also_under_a_handle_that_is_open() {
+    let schema = schema();
+    let open_before = open(&schema).await;
+    open_before.submit(start("a")).await.unwrap();
+    assert_eq!(open_before.lease_activities(activities("n")).await.unwrap().activities.len(), 0);
+    let mut hand = Hand::new().await;
+    to_schema_1(&mut hand, &schema).await;
+    open(&schema).await.close().await.unwrap();
+    let versions =
+        format!("SELECT schema_version * 10::bigint + min_reader_version FROM {schema}.store");
+    assert_eq!(hand.number(&versions).await, 21);
+    // Its owner let the lease run out: it was leased under the ownership that there is.
+    let leased = open_before.lease_activities(activities("n")).await.unwrap().activities;
+    assert_eq!(leased.len(), 1);
+    let term = "SELECT a.session_term * 10 + s.term FROM {schema}.activities AS a
+                JOIN {schema}.sessions AS s USING (ns, session)";
+    assert_eq!(hand.number(&term.replace("{schema}", &schema)).await, 11);
+}
+
+fn activities(name: &str) -> LeaseActivities {
+    let (lease, node, filter) = (LeaseId(draw()), node(name), all_activities());
+    LeaseActivities { lease, node, filter, max: 10, duration: LEASE }
 }
 
 #[tokio::test]

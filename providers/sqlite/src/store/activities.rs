@@ -24,9 +24,9 @@ pub(crate) fn lease_activities(tx: &Tx<'_>, request: &LeaseActivities) -> Result
         loop {
             let chosen = choose(tx, request, request.max - activities.len())?;
             let wanted = activities.len() + chosen.len();
-            for activity in &chosen {
-                take(tx, request, activity)?;
-                activities.extend(give(tx, activity)?);
+            for one in &chosen {
+                take(tx, request, one)?;
+                activities.extend(give(tx, &one.activity)?);
             }
             // What turned out to be undecodable leaves room for others.
             if activities.len() == wanted {
@@ -57,8 +57,15 @@ fn key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ActivityKey> {
     })
 }
 
+/// What the caller is to be given.
+struct Chosen {
+    activity: ActivityKey,
+    /// Of the ownership of its session; 0 without one.
+    term: u64,
+}
+
 /// What nobody holds any longer first, it is the older; then what waits, oldest first.
-fn choose(tx: &Tx<'_>, request: &LeaseActivities, max: usize) -> Result<Vec<ActivityKey>> {
+fn choose(tx: &Tx<'_>, request: &LeaseActivities, max: usize) -> Result<Vec<Chosen>> {
     let mut chosen = Vec::new();
     if max == 0 {
         return Ok(chosen);
@@ -88,7 +95,7 @@ fn consider(
     tx: &Tx<'_>,
     request: &LeaseActivities,
     row: &rusqlite::Row<'_>,
-    (chosen, max): (&mut Vec<ActivityKey>, usize),
+    (chosen, max): (&mut Vec<Chosen>, usize),
 ) -> Result<Next> {
     let filter = &request.filter;
     let name = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
@@ -97,6 +104,7 @@ fn consider(
         return Ok(Next::More);
     }
     let session = row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let mut term = 0;
     if let Some(session) = session {
         let claimant = sessions::Claimant {
             node: &request.node,
@@ -104,19 +112,21 @@ fn consider(
             lease_until: later(tx.now, ms(request.duration)),
         };
         let ns = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
-        if !sessions::claim(tx, ns, session, &claimant)? {
-            return Ok(Next::More);
+        match sessions::claim(tx, ns, session, &claimant)? {
+            Some(claimed) => term = claimed,
+            None => return Ok(Next::More),
         }
     }
-    chosen.push(key(row)?);
+    chosen.push(Chosen { activity: key(row)?, term });
     Ok(if chosen.len() >= max { Next::Enough } else { Next::More })
 }
 
-fn take(tx: &Tx<'_>, request: &LeaseActivities, activity: &ActivityKey) -> Result<()> {
+fn take(tx: &Tx<'_>, request: &LeaseActivities, chosen: &Chosen) -> Result<()> {
+    let activity = &chosen.activity;
     let lease_until = later(tx.now, ms(request.duration));
     tx.sql.run(
         "UPDATE activities SET lease = ?4, lease_until = ?5, owner = ?6, node = ?7,
-           attempt = attempt + 1
+           session_term = ?8, attempt = attempt + 1
          WHERE incarnation = ?1 AND execution = ?2 AND event = ?3",
         rusqlite::params![
             activity.incarnation.0,
@@ -126,6 +136,7 @@ fn take(tx: &Tx<'_>, request: &LeaseActivities, activity: &ActivityKey) -> Resul
             lease_until,
             tx.owner,
             request.node.name,
+            chosen.term,
         ],
     )?;
     tx.due(lease_until);

@@ -50,11 +50,9 @@ pub(crate) fn queue(
     let mut kinds = Kinds::default();
     for activity in &request.turn.activities {
         let claim = match &request.claim {
-            Some(claim)
-                if claimed.len() < claim.max
-                    && may_claim(tx, request, row, (claim, activity), &mut kinds)? =>
-            {
-                Some(claim)
+            Some(claim) if claimed.len() < claim.max => {
+                let term = may_claim(tx, request, row, (claim, activity), &mut kinds)?;
+                term.map(|term| (claim, term))
             }
             Some(_) | None => None,
         };
@@ -89,22 +87,23 @@ impl<'a> Kinds<'a> {
     }
 }
 
+/// The term of the ownership of its session if it may be claimed; 0 without a session.
 fn may_claim<'a>(
     tx: &Tx<'_>,
     request: &CommitTurn,
     row: &InstanceRow,
     (claim, activity): (&Claim, &'a NewActivity),
     kinds: &mut Kinds<'a>,
-) -> Result<bool> {
+) -> Result<Option<u64>> {
     let filter = &claim.filter;
     if !filter.names.contains(&activity.name) || !filter.tags.admits(activity.tag.as_deref()) {
-        return Ok(false);
+        return Ok(None);
     }
     if kinds.older_waits(tx, activity)? {
-        return Ok(false);
+        return Ok(None);
     }
     match &activity.session {
-        None => Ok(true),
+        None => Ok(Some(0)),
         Some(session) => {
             let claimant = sessions::Claimant {
                 node: &request.node,
@@ -121,9 +120,9 @@ fn insert(
     request: &CommitTurn,
     row: &InstanceRow,
     activity: &NewActivity,
-    claim: Option<&Claim>,
+    claim: Option<(&Claim, u64)>,
 ) -> Result<()> {
-    let lease_until = claim.map(|claim| later(tx.now, ms(claim.duration)));
+    let lease_until = claim.map(|(claim, _)| later(tx.now, ms(claim.duration)));
     let headers = if activity.headers.is_empty() {
         None
     } else {
@@ -133,8 +132,8 @@ fn insert(
     };
     tx.sql.run(
         "INSERT INTO activities (incarnation, execution, event, ns, name, tag, session, encoding,
-           input, headers, seq, attempt, visible_at, lease, lease_until, owner, node)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+           input, headers, seq, attempt, visible_at, lease, lease_until, owner, node, session_term)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         rusqlite::params![
             row.incarnation,
             row.execution,
@@ -153,6 +152,7 @@ fn insert(
             lease_until.unwrap_or(0),
             claim.map(|_| tx.owner),
             claim.map(|_| &request.node.name),
+            claim.map_or(0, |(_, term)| term),
         ],
     )?;
     if let Some(lease_until) = lease_until {

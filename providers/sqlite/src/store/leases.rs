@@ -22,11 +22,18 @@ pub(crate) fn renew(tx: &Tx<'_>, request: &Renew) -> Result<Vec<LeaseState>> {
 }
 
 fn instance(tx: &Tx<'_>, incarnation: u64, lease: Id, until: u64) -> Result<LeaseState> {
-    let held = tx.sql.run(
-        "UPDATE instances SET lease_until = ?3, owner = ?4 WHERE incarnation = ?1 AND lease = ?2",
+    // The holder may not have got the answer that gave it its news: it is given them again.
+    let held = tx.sql.one(
+        "UPDATE instances SET lease_until = ?3, owner = ?4, offered_at = 0, offered_id = 0
+         WHERE incarnation = ?1 AND lease = ?2 RETURNING ready_at",
         (incarnation, lease, until, tx.owner),
+        |row| row.get::<_, Option<u64>>(0),
     )?;
-    Ok(if held > 0 { LeaseState::Held } else { LeaseState::Lost })
+    let Some(ready_at) = held else { return Ok(LeaseState::Lost) };
+    if ready_at.is_some_and(|at| at <= tx.now.0) {
+        tx.announce();
+    }
+    Ok(LeaseState::Held)
 }
 
 fn one_activity(tx: &Tx<'_>, activity: &ActivityKey, lease: Id, until: u64) -> Result<LeaseState> {

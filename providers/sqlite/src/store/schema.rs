@@ -9,17 +9,22 @@ use crate::store::sql::Sql;
 use rusqlite::Connection;
 
 /// The newest schema this build writes.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 4;
 /// The oldest build that may use it. One of schema 1 does everything right but for the phrase of
 /// what an instance waits on, which it leaves as it was; one of schema 2 does not say which node
-/// holds what, so that the nodes of its handle count as one.
+/// holds what, so that the nodes of its handle count as one; one of schema 3 counts no ownerships
+/// of sessions, and asks nobody under which a lease was given.
 const MIN_READER_VERSION: u32 = 1;
 /// Marks the file as ours (`PRAGMA application_id`): "DURX".
 const APPLICATION_ID: i64 = 0x4455_5258;
 
 /// Step `n` brings a store of version `n` to `n + 1`.
-pub(crate) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+pub(crate) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Create or migrate. The caller holds the writer lock and no transaction.
 pub(crate) fn migrate(sql: &Connection) -> Result<()> {

@@ -19,16 +19,24 @@ struct Owner {
     node: String,
     run: u64,
     idle_until: u64,
+    /// The number of its ownership.
+    term: u64,
 }
 
-/// Make the node the owner of the session, or leave it so; `false`: it may not be.
-pub(crate) fn claim(tx: &Tx<'_>, ns: &str, session: &str, who: &Claimant<'_>) -> Result<bool> {
+/// Make the node the owner of the session, or leave it so. Gives the term of the ownership, which
+/// what is leased now belongs to: it rises with every change of owner. `None`: it may not be.
+pub(crate) fn claim(
+    tx: &Tx<'_>,
+    ns: &str,
+    session: &str,
+    who: &Claimant<'_>,
+) -> Result<Option<u64>> {
     let owner = tx.sql.one(
-        "SELECT node, node_run, idle_until FROM sessions WHERE ns = ?1 AND session = ?2",
+        "SELECT node, node_run, idle_until, term FROM sessions WHERE ns = ?1 AND session = ?2",
         (ns, session),
         |row| {
             let run = row.get::<_, i64>(1)? as u64;
-            Ok(Owner { node: row.get(0)?, run, idle_until: row.get(2)? })
+            Ok(Owner { node: row.get(0)?, run, idle_until: row.get(2)?, term: row.get(3)? })
         },
     )?;
     let mine = match &owner {
@@ -36,27 +44,29 @@ pub(crate) fn claim(tx: &Tx<'_>, ns: &str, session: &str, who: &Claimant<'_>) ->
         Some(owner) if owner.node == who.node.name => {
             let is_owned = owner.idle_until > tx.now.0;
             if is_owned && owner.run > who.node.run {
-                return Ok(false);
+                return Ok(None);
             }
             is_owned
         }
-        Some(owner) if owner.idle_until > tx.now.0 && !is_bereft(tx, ns, session)? => {
-            return Ok(false);
+        Some(owner) if owner.idle_until > tx.now.0 && !is_bereft(tx, ns, session, owner.term)? => {
+            return Ok(None);
         }
         Some(_) | None => false,
     };
     if !mine && owned(tx, who.node)? >= who.limits.max as u64 {
-        return Ok(false);
+        return Ok(None);
     }
     let idle_ms = ms(who.limits.idle);
     let idle_until = later(tx.now, idle_ms).max(who.lease_until);
-    tx.sql.run(
+    let term = tx.sql.one(
         "INSERT INTO sessions (ns, session, node, node_run, owner, idle_ms, idle_until,
-           node_max)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9)
+           node_max, term)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, 1)
          ON CONFLICT (ns, session) DO UPDATE SET node = ?3, node_run = ?4, owner = ?5,
            idle_ms = iif(?8 AND node_run = ?4, max(idle_ms, ?6), ?6),
-           idle_until = iif(?8, max(idle_until, ?7), ?7), node_max = ?9",
+           idle_until = iif(?8, max(idle_until, ?7), ?7), node_max = ?9,
+           term = iif(?8 AND node_run = ?4, term, term + 1)
+         RETURNING term",
         rusqlite::params![
             ns,
             session,
@@ -68,17 +78,20 @@ pub(crate) fn claim(tx: &Tx<'_>, ns: &str, session: &str, who: &Claimant<'_>) ->
             mine,
             i64::try_from(who.limits.max).unwrap_or(i64::MAX)
         ],
+        |row| row.get(0),
     )?;
     tx.due(idle_until);
-    Ok(true)
+    Ok(term)
 }
 
 /// Whether the owner let the lease of one of its activities run out: it is dead, or as good as.
-fn is_bereft(tx: &Tx<'_>, ns: &str, session: &str) -> Result<bool> {
+/// Leases of owners before it, of other terms, say nothing about it.
+fn is_bereft(tx: &Tx<'_>, ns: &str, session: &str, term: u64) -> Result<bool> {
     tx.sql.any(
         "SELECT 1 FROM activities
-         WHERE ns = ?1 AND session = ?2 AND lease IS NOT NULL AND lease_until <= ?3",
-        (ns, session, tx.now.0),
+         WHERE ns = ?1 AND session = ?2 AND lease IS NOT NULL AND lease_until <= ?3
+           AND session_term = ?4",
+        (ns, session, tx.now.0, term),
     )
 }
 
