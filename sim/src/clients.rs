@@ -12,7 +12,7 @@ use duroxide_provider::{InstanceInfo, InstanceState, ListFilter, PruneRule, Sele
 use duroxide_runtime::{Client, ClientError, StartRequest};
 use futures_util::future::join_all;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,10 +70,21 @@ pub(crate) async fn see_through(
 ) -> Verdict {
     let all = instances.into_iter().map(|plan| {
         let id = plan.id.clone();
-        let visit = Visit { host: &host, env: &env, client: &client, desk: &desk };
+        let theirs = Mutex::default();
+        let visit = Visit { host: &host, env: &env, client: &client, desk: &desk, theirs };
         async move { visit.see(plan).await.map_err(|wrong| wrong.with(id)) }
     });
     join_all(all).await.into_iter().collect()
+}
+
+/// What a deletion came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deletion {
+    Done,
+    /// It runs.
+    Refused,
+    /// There is no such instance.
+    Missed,
 }
 
 struct Visit<'a> {
@@ -81,6 +92,8 @@ struct Visit<'a> {
     env: &'a Env,
     client: &'a Client,
     desk: &'a Desk,
+    /// The other instances that it has started and not deleted. Nobody else has to do with them.
+    theirs: Mutex<BTreeSet<String>>,
 }
 
 impl Visit<'_> {
@@ -133,13 +146,17 @@ impl Visit<'_> {
             }
             Action::Delete { force } => self.delete(id, *force).await,
             Action::DeleteEnded { ids } => {
+                // Which of them have ended is not known.
+                lock(&self.theirs).retain(|id| !ids.contains(id));
                 let ids = || these(ids.iter().map(String::as_str));
                 self.told(false, || client.delete_many(ids())).await
             }
             Action::IsGone => self.is_gone(id).await,
             Action::Start { id, orchestration, input } => {
                 let start = || client.start(id.as_str(), orchestration.as_str(), json(input));
-                self.told(false, start).await
+                let tries = self.told(false, start).await?;
+                lock(&self.theirs).insert(id.clone());
+                Ok(tries)
             }
             Action::Other { id, action } => Box::pin(self.act(plan, id, action)).await,
             Action::Deploy { build } => self.deploy(*build).await,
@@ -162,17 +179,22 @@ impl Visit<'_> {
 
     /// Delete it. Without force one that runs is left alone.
     async fn delete(&self, id: &str, force: bool) -> Verdict<u64> {
+        let exists = lock(&self.theirs).contains(id);
         let delete = || async {
             match self.client.delete(id, force).await {
-                Err(ClientError::Invalid { .. }) if !force => Ok(false),
-                // An earlier try did it.
-                Err(ClientError::NotFound { .. }) => Ok(true),
-                answer => answer.map(|_| true),
+                Err(ClientError::Invalid { .. }) if !force => Ok(Deletion::Refused),
+                Err(ClientError::NotFound { .. }) => Ok(Deletion::Missed),
+                answer => answer.map(|_| Deletion::Done),
             }
         };
-        let (tries, deleted) = self.until_known(delete).await?;
-        if deleted {
+        let (tries, came) = self.until_known(delete).await?;
+        // Unless an earlier try did it.
+        if came == Deletion::Missed && exists && tries == 1 {
+            return Err(Wrong::of("deleted", format!("`{id}` was not found when it was deleted")));
+        }
+        if came != Deletion::Refused {
             self.is_gone(id).await?;
+            lock(&self.theirs).remove(id);
         }
         Ok(tries)
     }

@@ -5,7 +5,7 @@
 use crate::clock::HostTime;
 use crate::counts::{IDLE, sometimes};
 use crate::dice::{Dice, Yield};
-use crate::fault::Then;
+use crate::fault::{Shutdown, Then};
 use crate::point::{Boundary, Op};
 use crate::stage::{Order, Stage};
 use crate::sync::lock;
@@ -13,9 +13,10 @@ use duroxide_provider::{CommitId, Held};
 use futures_util::task::AtomicWaker;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 /// One life of a host.
@@ -33,6 +34,9 @@ pub(crate) struct Host {
     thaws: Mutex<Duration>,
     slow: Mutex<(Duration, Duration)>,
     connections: Connections,
+    /// How it was told to stop, and who waits for that.
+    stop: Mutex<Option<Shutdown>>,
+    stopping: AtomicWaker,
     /// What else has to go when it dies: the files it had open.
     at_death: Mutex<Option<AtDeath>>,
 }
@@ -101,6 +105,8 @@ impl Host {
             thaws: Mutex::default(),
             slow: Mutex::default(),
             connections: Connections::default(),
+            stop: Mutex::default(),
+            stopping: AtomicWaker::new(),
             at_death: Mutex::default(),
         });
         stage.enter(&host);
@@ -263,6 +269,25 @@ impl Host {
         for waker in lock(&self.connections.open).values() {
             waker.wake();
         }
+    }
+
+    /// It is told to stop in an orderly way; the first word counts.
+    pub(crate) fn shut_down(&self, name: &str, how: Shutdown) {
+        let mut stop = lock(&self.stop);
+        if stop.is_none() {
+            self.suffers(name);
+            *stop = Some(how);
+            self.stopping.wake();
+        }
+    }
+
+    /// Wait until it is told to stop.
+    pub(crate) async fn told_to_stop(&self) -> Shutdown {
+        poll_fn(|context| {
+            self.stopping.register(context.waker());
+            lock(&self.stop).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// What has to go with it.

@@ -3,11 +3,11 @@
 //! attempt of an activity: some time, an effect on the outside world, some more time, and
 //! whatever is planned there. Not here: dispatch, leases, replay; those are production code.
 
-use crate::counts::sometimes;
+use crate::counts::{IDLE, sometimes};
 use crate::dice::Dice;
 use crate::fault::Then;
-use crate::host::Host;
-use crate::oracle::Ledger;
+use crate::host::{Death, Host};
+use crate::oracle::{Attempt, Fact, Ledger, Moment};
 use crate::outside::Arm;
 use crate::point::Boundary;
 use crate::store::reach;
@@ -15,15 +15,19 @@ use crate::sync::lock;
 use crate::workload::Workload;
 use crate::wrong::{Verdict, Wrong};
 use async_trait::async_trait;
-use duroxide_core::{Failure, FailureKind, Payload};
-use duroxide_provider::ActivityKey;
+use duroxide_core::{Failure, FailureKind, InstanceId, Payload};
 use duroxide_provider::env::Env;
+use duroxide_provider::{ActivityKey, InstanceKey};
 use duroxide_runtime::host::{ActivityHost, ActivityTask};
-use duroxide_runtime::{CommittedTurn, Runtime, RuntimeOptions, SdkHost, TurnObserver};
+use duroxide_runtime::{
+    Client, ClientError, CommittedTurn, Runtime, RuntimeOptions, SdkHost, TurnObserver,
+};
+use futures_util::future::{Either, select};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// What runs on such a host, in each of its lives.
@@ -40,16 +44,26 @@ pub(crate) async fn run(
     let dice = Dice::new(host.stage().plan.seed, &format!("activities of {host:?}"));
     let bench = Bench {
         host: Arc::clone(&host),
+        ledger: Arc::clone(&ledger),
+        workload: Arc::clone(&workload),
+        client: Arc::default(),
         env: env.clone(),
         code: Arc::clone(&sdk),
         arms: Mutex::default(),
         dice: Mutex::new(dice),
     };
+    let client = Arc::clone(&bench.client);
     let mut options = workload.options(host.build());
     options.node_id = Some(host.name().to_owned());
-    options.observer = Some(Arc::new(Watcher { host: Arc::clone(&host), ledger }));
+    options.observer =
+        Some(Arc::new(Watcher { host: Arc::clone(&host), ledger: Arc::clone(&ledger) }));
     let store = reach(&host, &env)?;
-    let _runtime = start(env, store, sdk, bench, options)?;
+    let runtime = start(env, store, sdk, bench, options)?;
+    let _ = client.set(runtime.client());
+    let how = host.told_to_stop().await;
+    ledger.asked(&Fact::NodeStops(&format!("{host:?}")));
+    runtime.shutdown(Duration::from_millis(how.within_ms)).await;
+    host.die(&Death { name: IDLE, down_ms: how.down_ms, ..Death::default() });
     pending().await
 }
 
@@ -66,6 +80,10 @@ fn start(
 /// Where activities run.
 struct Bench {
     host: Arc<Host>,
+    ledger: Arc<Ledger>,
+    workload: Arc<dyn Workload>,
+    /// That of the runtime itself, for what activities send.
+    client: Arc<OnceLock<Client>>,
     env: Env,
     code: Arc<SdkHost>,
     /// Ways to the outside world that nobody uses now.
@@ -80,6 +98,21 @@ impl ActivityHost for Bench {
     }
 
     async fn run_activity(&self, task: ActivityTask) -> Result<Payload, Failure> {
+        let cancelled = task.cancelled.clone();
+        let watched = Watched::begin(self, &task);
+        let attempt = pin!(self.attempt(task));
+        match select(attempt, pin!(cancelled.cancelled())).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), attempt)) => {
+                watched.tell(Moment::IsTold);
+                attempt.await
+            }
+        }
+    }
+}
+
+impl Bench {
+    async fn attempt(&self, task: ActivityTask) -> Result<Payload, Failure> {
         let (activity, name) = (task.activity.activity, task.activity.name.clone());
         for then in self.host.strike(Boundary::Began) {
             if let Then::Wait { lasting } = then {
@@ -97,14 +130,17 @@ impl ActivityHost for Bench {
             }
         }
         self.host.pass().await;
+        let sends = self.workload.sends(&task.activity);
+        let instance = task.activity.key.id.clone();
         let result = self.code.run_activity(task).await;
+        if let Some((name, data)) = sends {
+            self.send(&instance, &name, &data).await?;
+        }
         self.spend_time().await;
         self.host.pass().await;
         result.map(|result| self.flipped(&name, result))
     }
-}
 
-impl Bench {
     /// Have an effect on the outside world, and know that it was had.
     async fn touch(&self, activity: &ActivityKey) {
         loop {
@@ -121,6 +157,24 @@ impl Bench {
             }
             // The connection broke: nobody knows whether it was had.
             self.env.sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Send the instance an event, as its activities do, and know that it was taken.
+    async fn send(&self, to: &InstanceId, name: &str, data: &Value) -> Result<(), Failure> {
+        let Some(client) = self.client.get() else { return Ok(()) };
+        loop {
+            let data = Payload::json(data.to_string());
+            match client.raise_event(to.clone(), name, data).await {
+                Ok(()) => {
+                    self.host.pass().await;
+                    return Ok(());
+                }
+                Err(ClientError::Store { error }) if error.is_transient() => {
+                    self.env.sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(Failure::application(error.to_string())),
+            }
         }
     }
 
@@ -148,6 +202,39 @@ impl Bench {
             }
             _ => result,
         }
+    }
+}
+
+/// An attempt that runs; tells the ledger what becomes of it.
+struct Watched<'a> {
+    bench: &'a Bench,
+    key: InstanceKey,
+    attempt: Attempt,
+}
+
+impl<'a> Watched<'a> {
+    fn begin(bench: &'a Bench, task: &ActivityTask) -> Self {
+        let (key, activity) = (task.activity.key.clone(), task.activity.activity);
+        let watched =
+            Self { bench, key, attempt: Attempt { activity, on: format!("{:?}", bench.host) } };
+        watched.tell(Moment::Begins);
+        watched
+    }
+
+    fn tell(&self, moment: Moment) {
+        let Bench { host, ledger, .. } = self.bench;
+        // What is dead may go on for a moment, and hears nothing.
+        if host.is_alive() || moment == Moment::Ends {
+            ledger.asked(&Fact::Attempt(&self.key, &self.attempt, moment));
+            ledger.report(host.stage());
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    /// However it ends: with an outcome, or with its process.
+    fn drop(&mut self) {
+        self.tell(Moment::Ends);
     }
 }
 

@@ -33,6 +33,17 @@ impl Outside {
         lock(&self.0).get(activity).cloned().unwrap_or_default()
     }
 
+    /// Which activities of an instance had effects.
+    pub(crate) fn of(&self, incarnation: Incarnation) -> Vec<ActivityKey> {
+        let at = |execution, event| ActivityKey {
+            incarnation,
+            execution: ExecutionId(execution),
+            event: EventId(event),
+        };
+        let effects = lock(&self.0);
+        effects.range(at(0, 0)..=at(u64::MAX, u64::MAX)).map(|(activity, _)| *activity).collect()
+    }
+
     /// How many effects there were, and how many of them were repetitions.
     pub(crate) fn totals(&self) -> (u64, u64) {
         let effects = lock(&self.0);

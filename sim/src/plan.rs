@@ -252,6 +252,8 @@ impl Plan {
             faults: Vec::new(),
             flip: None,
         };
+        let is_gentle = Dice::new(seed, "temper").percent(workload.gentle());
+        let swarm = if is_gentle { swarm.clone().gentle() } else { swarm.clone() };
         plan.faults = swarm.draw(&mut Dice::new(seed, "faults"), &plan.shape(workload));
         plan
     }
@@ -275,6 +277,14 @@ impl Plan {
             matches!(planned.fault, Fault::LyingSync(_) | Fault::BitRot(_))
                 || (self.store.sync == Sync::Process && matches!(planned.fault, Fault::PowerCut(_)))
         })
+    }
+
+    /// Whether nothing delays anything: all that happens to nodes is that they are shut down
+    /// in an orderly way, and come back with the code they had.
+    pub fn is_gentle(&self) -> bool {
+        let deploys = |step: &StepPlan| matches!(step.action, Action::Deploy { .. });
+        self.faults.iter().all(|planned| matches!(planned.fault, Fault::Shutdown(_)))
+            && !self.instances.iter().flat_map(|instance| &instance.steps).any(deploys)
     }
 
     fn shape(&self, workload: &dyn Workload) -> Shape {

@@ -128,7 +128,7 @@ fn play(stage: &Arc<Stage>, workload: &Arc<dyn Workload>) -> Verdict<Arc<Props>>
         workload: Arc::clone(workload),
         ledger: Arc::new(Ledger::new(
             Cold::new(code, Limits::default()),
-            oracle::all(Arc::clone(&outside)),
+            oracle::all(stage, Arc::clone(&outside)),
         )),
         outside,
         backend: Arc::new(Backend::new(stage.plan.seed)),

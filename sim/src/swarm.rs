@@ -34,6 +34,12 @@ impl Swarm {
         Self { kinds: BTreeSet::new(), always: BTreeSet::new() }
     }
 
+    /// Only those of its kinds that delay nothing.
+    #[must_use]
+    pub(crate) fn gentle(self) -> Self {
+        self.only("shutdown")
+    }
+
     /// Only this one of those it has; unknown names take everything away.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {

@@ -15,6 +15,8 @@ const STEP: &str = "planted bugs";
 const MOST_SEEDS: u64 = 2_000;
 /// So many seeds at a time, between two words of progress.
 const AT_A_TIME: u64 = 50;
+/// They take seconds; with a defect that makes the engine spin they would never end.
+const SECONDS_AT_A_TIME: &str = "900";
 
 /// A defect.
 #[derive(Debug, Deserialize)]
@@ -159,7 +161,15 @@ impl Garden {
         while next < seeds {
             eprintln!("{name}: {next} of {seeds} seeds");
             let count = AT_A_TIME.min(seeds - next);
-            match self.first_failure(next, count)? {
+            let failure = match self.first_failure(next, count) {
+                Ok(failure) => failure,
+                // The others are to be tried all the same; this one is told as missed.
+                Err(error) => {
+                    eprintln!("{name}: {error}");
+                    return Ok(None);
+                }
+            };
+            match failure {
                 None => next += count,
                 Some(caught) if self.is_sound(caught.seed)? => return Ok(Some(caught)),
                 Some(caught) => {
@@ -173,7 +183,8 @@ impl Garden {
 
     /// So many seeds of what was built, from this one on.
     pub(crate) fn seeds(&self, from: u64, seeds: u64, options: &[&str]) -> Result<Value, Failure> {
-        let mut command = Command::new(self.built());
+        let mut command = Command::new("timeout");
+        command.args(["--signal=KILL", SECONDS_AT_A_TIME]).arg(self.built());
         let (from, seeds) = (from.to_string(), seeds.to_string());
         command.args(["run", "--scenario", "all", "--json", "--from", &from, "--seeds", &seeds]);
         // A defect that panics does so often: what it costs is not in the backtraces.
@@ -181,6 +192,9 @@ impl Garden {
         command.current_dir(&self.tree).stderr(Stdio::null());
         let shown = display(&command);
         let output = command.output().map_err(|error| Failure::io(shown.clone(), error))?;
+        if output.stdout.is_empty() && !output.status.success() {
+            return Err(failed(format!("{shown} came to no end ({})", output.status)));
+        }
         serde_json::from_slice(&output.stdout)
             .map_err(|error| failed(format!("{shown} printed no JSON: {error}")))
     }
@@ -228,4 +242,34 @@ fn failed(what: String) -> Failure {
 
 fn show(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_defect_is_listed_and_can_be_planted() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let text = fs::read_to_string(root.join("sim/planted/planted.json")).unwrap();
+        let listed: Vec<Planted> = serde_json::from_str(&text).unwrap();
+        let mut listed: Vec<_> = listed.into_iter().map(|one| one.name + ".patch").collect();
+        listed.sort();
+        let mut found = Vec::new();
+        for file in fs::read_dir(root.join("sim/planted")).unwrap() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|kind| kind == "patch") {
+                found.push(file.file_name().unwrap().to_str().unwrap().to_owned());
+            }
+        }
+        found.sort();
+        assert_eq!(found, listed);
+        for name in found {
+            let patch = Path::new("sim/planted").join(&name);
+            let mut check = Command::new("git");
+            check.args(["apply", "--check"]).arg(&patch).current_dir(&root);
+            let output = check.output().unwrap();
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
 }

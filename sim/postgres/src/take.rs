@@ -166,7 +166,7 @@ impl<'a> Room<'a> {
                 || if session.node.name == self.node.name {
                     session.node.run <= self.node.run
                 } else {
-                    is_bereft(state, key)
+                    is_bereft(state, key, session.term)
                 }
         });
         if !may_own || self.left == 0 {
@@ -177,12 +177,12 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Whether the owner let the lease of one of its activities run out.
-fn is_bereft(state: &State, (namespace, name): &SessionKey) -> bool {
+/// Whether the owner of this term let the lease of one of its activities run out.
+fn is_bereft(state: &State, (namespace, name): &SessionKey, term: u64) -> bool {
+    let ran_out = |lease: &Lease| lease.until <= state.now && lease.term == term;
     let of_namespace = state.instances.values().filter(|row| row.key.namespace == *namespace);
     of_namespace.flat_map(|row| row.activities.values()).any(|activity| {
-        activity.what.session.as_ref() == Some(name)
-            && activity.lease.as_ref().is_some_and(|lease| lease.until <= state.now)
+        activity.what.session.as_ref() == Some(name) && activity.lease.as_ref().is_some_and(ran_out)
     })
 }
 

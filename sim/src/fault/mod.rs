@@ -19,7 +19,7 @@ pub use answer::{Duplicate, LoseAnswer, Refusal, Refuse};
 pub(crate) use disk::Trouble as DiskTrouble;
 pub use disk::{BitRot, DiskFull, IoError, LyingSync, PowerCut};
 pub use network::{Hold, OneWay, Partition, Reset, Way};
-pub use process::{Freeze, HostLoss, Kill, Slow, Upgrade};
+pub use process::{Freeze, HostLoss, Kill, Shutdown, Slow, Upgrade};
 pub(crate) use server::Trouble as ServerTrouble;
 pub use server::{Delay, LoseNotification, SqlError, SqlState};
 pub use time::ClockJump;
@@ -163,4 +163,6 @@ catalogue! {
     Delay,
     /// A listener is not told.
     LoseNotification,
+    /// The node is shut down in an orderly way, and starts again.
+    Shutdown,
 }

@@ -52,6 +52,15 @@ pub struct Upgrade {
     pub build: u32,
 }
 
+/// What an operator does: the node is shut down in an orderly way, and starts again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shutdown {
+    /// How long what runs may go on.
+    pub within_ms: u64,
+    /// How long it stays down.
+    pub down_ms: u64,
+}
+
 impl Kind for Kill {
     const NAME: &'static str = "kill";
     const SHARE: Option<(u64, u64)> = Some((75, 8));
@@ -156,6 +165,33 @@ impl Kind for Upgrade {
     fn strike(&self, host: &Host) -> Then {
         host.stage().order(Order::Deploy { host: host.name().to_owned(), build: self.build });
         host.die(&Death { name: Self::NAME, down_ms: self.down_ms, ..Death::default() });
+        Then::Nothing
+    }
+}
+
+impl Kind for Shutdown {
+    const NAME: &'static str = "shutdown";
+    const SHARE: Option<(u64, u64)> = Some((50, 6));
+
+    fn draw(dice: &mut Dice, world: &Shape) -> Option<Planned> {
+        let (within_ms, down_ms) =
+            (dice.pick(&[0, 0, 100, 2_000]), dice.pick(&[1, 500, 5_000, 120_000]));
+        // In the middle of things, and while more of them are on their way to it.
+        let point = if dice.percent(50) {
+            deadly_point(dice)
+        } else {
+            dice.pick(&[
+                Boundary::Arrived(Op::LeaseActivities),
+                Boundary::Durable(Op::LeaseActivities),
+                Boundary::Durable(Op::LeaseOrchestrations),
+                Boundary::Durable(Op::WaitForWork),
+            ])
+        };
+        Some(world.at_node(dice, point, Self { within_ms, down_ms }))
+    }
+
+    fn strike(&self, host: &Host) -> Then {
+        host.shut_down(Self::NAME, *self);
         Then::Nothing
     }
 }

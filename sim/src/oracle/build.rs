@@ -332,7 +332,7 @@ fn activity_key(event: u64) -> ActivityKey {
     ActivityKey { incarnation, execution, event }
 }
 
-fn activity_lease(event: u64, lease: u128) -> (LeaseActivities, LeasedActivities) {
+pub(super) fn activity_lease(event: u64, lease: u128) -> (LeaseActivities, LeasedActivities) {
     let sessions = SessionLimits { max: 1, idle: Duration::ZERO };
     let tags = TagFilter::Any;
     let filter = duroxide_provider::ActivityFilter {

@@ -6,8 +6,8 @@ use super::managed::Managed;
 use crate::wrong::{Verdict, Wrong};
 use duroxide_core::{Arrival, Event, ExecutionId, KvEntry, TimeMs};
 use duroxide_provider::{
-    ActivityFate, Applied, CommitTurn, CompleteActivity, HistoryPage, InstanceInfo, InstanceKey,
-    InstanceStats, LeaseActivities, LeaseOrchestrations, LeaseState, LeasedActivities,
+    ActivityFate, ActivityKey, Applied, CommitTurn, CompleteActivity, HistoryPage, InstanceInfo,
+    InstanceKey, InstanceStats, LeaseActivities, LeaseOrchestrations, LeaseState, LeasedActivities,
     LeasedOrchestrations, MailPage, ReadHistory, Release, Renew, Submit, Submitted,
 };
 use std::ops::Deref;
@@ -65,6 +65,10 @@ pub(crate) enum Fact<'a> {
     Values(&'a InstanceKey, &'a [KvEntry]),
     /// A client was told that an instance is deleted, with all that is below it.
     Deleted(&'a InstanceKey),
+    /// Something became of an attempt of an activity, on the node that runs it.
+    Attempt(&'a InstanceKey, &'a Attempt, Moment),
+    /// A life of a node is told to stop: it tells whatever runs there to stop, too.
+    NodeStops(&'a str),
     /// Old executions may be gone from now on.
     Pruning,
     /// The store died, and came back.
@@ -86,6 +90,7 @@ impl<'a> Fact<'a> {
             | Self::Looked(key, _)
             | Self::Shown(key, ..)
             | Self::Values(key, _)
+            | Self::Attempt(key, ..)
             | Self::Deleted(key) => Some(key),
             Self::Leasing(_)
             | Self::Leased(..)
@@ -93,10 +98,28 @@ impl<'a> Fact<'a> {
             | Self::Renewing(_)
             | Self::Renewed(..)
             | Self::ActivitiesLeased(..)
+            | Self::NodeStops(_)
             | Self::Pruning
             | Self::StoreDied => None,
         }
     }
+}
+
+/// An attempt of an activity, as the node has it that runs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attempt {
+    pub(crate) activity: ActivityKey,
+    /// On which node, in which of its lives.
+    pub(crate) on: String,
+}
+
+/// What becomes of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Begins,
+    /// Its code sees that it is to stop.
+    IsTold,
+    Ends,
 }
 
 /// An accepted turn.
@@ -150,6 +173,9 @@ pub(crate) trait Oracle: Send {
     fn see(&mut self, _fact: &Fact<'_>, _span: Span) -> Verdict {
         Ok(())
     }
+
+    /// From now on nothing is told of these: clients may have deleted them.
+    fn leave(&mut self, _managed: &Managed) {}
 
     /// Nothing happens any more; this is what is there.
     fn end(&mut self, _stored: &Stored<'_>) -> Verdict {

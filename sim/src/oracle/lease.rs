@@ -5,10 +5,10 @@
 
 use super::fact::{Accepted, Fact, Oracle, Span, wrong};
 use super::record::Record;
-use crate::wrong::Verdict;
+use crate::wrong::{Verdict, Wrong};
 use duroxide_core::TimeMs;
 use duroxide_provider::{
-    ActivityFate, ActivityKey, Held, InstanceKey, LeaseId, LeaseState, Release,
+    ActivityFate, ActivityKey, Held, Incarnation, InstanceKey, LeaseId, LeaseState, Release,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,6 +19,7 @@ const NAME: &str = "fence";
 #[derive(Default)]
 pub(crate) struct Leases {
     instances: BTreeMap<InstanceKey, Vec<Grant>>,
+    names: BTreeMap<Incarnation, InstanceKey>,
     activities: BTreeMap<ActivityKey, Vec<Grant>>,
     /// What the store's clock had certainly come to.
     clock: Record<u64>,
@@ -35,6 +36,8 @@ pub(crate) struct Leases {
 
 struct Grant {
     lease: LeaseId,
+    /// It was certain at this moment.
+    since: u64,
     /// It holds until then at least, by the store's clock.
     until: u64,
     /// The store may have forgotten it.
@@ -44,8 +47,8 @@ struct Grant {
 }
 
 impl Grant {
-    fn new(lease: LeaseId, until: u64) -> Self {
-        Self { lease, until, doubtful: false, used: false }
+    fn new(lease: LeaseId, since: u64, until: u64) -> Self {
+        Self { lease, since, until, doubtful: false, used: false }
     }
 }
 
@@ -56,7 +59,8 @@ impl Oracle for Leases {
             Fact::Leased(request, leased) => {
                 for instance in &leased.instances {
                     let asked = self.asked.get(&request.lease.0).copied();
-                    let grant = (instance.lease, asked.unwrap_or_default());
+                    let grant = (instance.lease, asked.unwrap_or_default(), span.ended);
+                    self.names.insert(instance.incarnation, instance.key.clone());
                     self.granted(&instance.key, grant, leased.store_now)?;
                 }
                 self.passes(leased.store_now, span);
@@ -67,6 +71,9 @@ impl Oracle for Leases {
             Fact::Renewed(request, states) => {
                 let now = self.clock.before(span.began).copied().unwrap_or_default();
                 for (held, state) in request.held.iter().zip(*states) {
+                    if *state == LeaseState::Held {
+                        self.still_held(held, span)?;
+                    }
                     if let (Held::Instance { lease, .. }, LeaseState::Held) = (held, state) {
                         self.prolonged(*lease, now);
                     }
@@ -83,7 +90,7 @@ impl Oracle for Leases {
                     // One that asks again after its lease was taken over is granted it anew.
                     let grants = self.activities.entry(one.activity).or_default();
                     if grants.last().is_none_or(|last| last.lease != request.lease) {
-                        grants.push(Grant::new(request.lease, 0));
+                        grants.push(Grant::new(request.lease, span.ended, 0));
                     }
                 }
                 self.passes(leased.store_now, span);
@@ -103,6 +110,8 @@ impl Oracle for Leases {
             | Fact::Shown(..)
             | Fact::Values(..)
             | Fact::Deleted(_)
+            | Fact::Attempt(..)
+            | Fact::NodeStops(_)
             | Fact::Pruning => {}
         }
         Ok(())
@@ -130,7 +139,7 @@ impl Leases {
     fn granted(
         &mut self,
         key: &InstanceKey,
-        (lease, asked): (LeaseId, u64),
+        (lease, asked, since): (LeaseId, u64, u64),
         now: TimeMs,
     ) -> Verdict {
         let until = self.until(asked);
@@ -150,7 +159,34 @@ impl Leases {
             );
             return wrong(NAME, key, problem);
         }
-        grants.push(Grant::new(lease, until));
+        grants.push(Grant::new(lease, since, until));
+        Ok(())
+    }
+
+    /// Who is told that it holds something had not lost it to another when it asked.
+    fn still_held(&self, held: &Held, span: Span) -> Verdict {
+        let taken_over = |grants: &[Grant], lease: LeaseId| {
+            let own = grants.iter().rposition(|grant| grant.lease == lease)?;
+            let mut later = grants[own + 1..].iter();
+            later.find(|grant| !grant.doubtful && grant.since < span.began)?;
+            Some(format!("lease {lease} is said to hold, and another had taken over"))
+        };
+        match held {
+            Held::Instance { incarnation, lease } => {
+                if let Some(key) = self.names.get(incarnation)
+                    && let Some(problem) = taken_over(&self.instances[key], *lease)
+                {
+                    return wrong(NAME, key, problem);
+                }
+            }
+            Held::Activity { activity, lease } => {
+                let grants = self.activities.get(activity).map_or(&[][..], Vec::as_slice);
+                if let Some(problem) = taken_over(grants, *lease) {
+                    let problem = format!("activity {}: {problem}", activity.event);
+                    return Err(Wrong::of(NAME, problem));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -224,7 +260,7 @@ impl Leases {
                     execution: request.turn.execution,
                     event: new.event,
                 };
-                let grant = Grant::new(request.commit_id.claim_lease(), 0);
+                let grant = Grant::new(request.commit_id.claim_lease(), 0, 0);
                 self.activities.entry(activity).or_default().insert(0, grant);
             }
         }
@@ -265,7 +301,7 @@ impl Leases {
 mod tests {
     use super::super::build::{Feed, completed, key, lease_request, leased, node, started, turn};
     use super::*;
-    use duroxide_provider::{Incarnation, Renew};
+    use duroxide_provider::Renew;
     use std::sync::Arc;
 
     fn release(lease: u128) -> Release {
@@ -319,6 +355,25 @@ mod tests {
         feed.see(&Fact::Renewed(&renew, &[LeaseState::Held])).unwrap();
         feed.wrong(|feed| feed.lease(&leased(8, None, 1).at(30_999)), NAME, "held until 31000");
         feed.lease(&leased(8, None, 1).at(31_000)).unwrap();
+    }
+
+    #[test]
+    fn who_is_told_that_it_holds_what_another_took_over_is_found() {
+        let mut feed = feed();
+        let renew = |held| Renew { held: vec![held], duration: Duration::from_secs(30) };
+        let instance = Held::Instance { incarnation: Incarnation(1), lease: LeaseId(7) };
+        let holds = [LeaseState::Held];
+        let says = "another had taken over";
+        feed.see(&Fact::Renewed(&renew(instance), &holds)).unwrap();
+        feed.lease(&leased(8, None, 1).at(90_000)).unwrap();
+        feed.wrong(|feed| feed.see(&Fact::Renewed(&renew(instance), &holds)), NAME, says);
+        feed.see(&Fact::Renewed(&renew(instance), &[LeaseState::Lost])).unwrap();
+        feed.lease_activity(3, 11).unwrap();
+        let activity = Held::Activity { activity: completed(3, 11).activity, lease: LeaseId(11) };
+        feed.see(&Fact::Renewed(&renew(activity), &holds)).unwrap();
+        feed.lease_activity(3, 12).unwrap();
+        let found = feed.see(&Fact::Renewed(&renew(activity), &holds)).unwrap_err();
+        assert!(found.sentence.contains(says), "{found}");
     }
 
     #[test]

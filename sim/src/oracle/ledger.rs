@@ -101,7 +101,7 @@ impl Ledger {
     /// Instances are to be deleted (`None`: any of them), those that run only by force.
     pub(crate) fn deleting(&self, keys: Option<&[InstanceKey]>, force: bool) -> u64 {
         let mut state = lock(&self.state);
-        state.managed.deleting(keys, force);
+        state.deleting(keys, force);
         state.next()
     }
 

@@ -3,6 +3,7 @@
 //! message goes to a wait before any that was sent after it. Across executions too.
 
 use super::fact::{Accepted, Fact, Handed, Oracle, Span, wrong};
+use crate::report::phrases::submission;
 use crate::wrong::Verdict;
 use duroxide_core::{
     Arrival, ArrivalBody, ArrivalId, Event, EventKind, MailName, Origin, UnreadMail,
@@ -157,7 +158,12 @@ impl Post {
             return if known == what {
                 Ok(Some(*place))
             } else {
-                Err(format!("message {} was {known:?}, and is {what:?}", id.0))
+                Err(format!(
+                    "message {} was {}, and is {}",
+                    id.0,
+                    submission(known),
+                    submission(what)
+                ))
             };
         }
         // Of several alike the one that is known to be there, else any.
@@ -170,7 +176,8 @@ impl Post {
             return if by_parent {
                 Ok(None)
             } else {
-                Err(format!("it got {what:?}, which nobody sent, or once more than it was sent"))
+                let what = submission(what);
+                Err(format!("it got {what}, which nobody sent, or once more than it was sent"))
             };
         };
         sent.id = Some(id);
@@ -185,14 +192,16 @@ impl Post {
             let Some(place) = self.bind(id, &what)? else { continue };
             let sent = &self.sent[place];
             if sent.taken.is_some_and(|taken| taken < span.began) {
-                return Err(format!("it got {what:?} again, after a turn had taken it"));
+                let what = submission(&what);
+                return Err(format!("it got {what} again, after a turn had taken it"));
             }
             if let Some(before) = latest
                 && self.is_before(sent, before)
             {
                 return Err(format!(
-                    "it got {:?} before {what:?}, which was sent first",
-                    self.sent[before].what
+                    "it got {} before {}, which was sent first",
+                    submission(&self.sent[before].what),
+                    submission(&what)
                 ));
             }
             if latest.is_none_or(|latest| self.began(latest) < self.began(place)) {
@@ -208,7 +217,8 @@ impl Post {
         });
         match missing {
             Some((_, sent)) => {
-                Err(format!("{:?} was acknowledged, and is not in the inbox", sent.what))
+                let what = submission(&sent.what);
+                Err(format!("{what} was acknowledged, and is not in the inbox"))
             }
             None => Ok(()),
         }
@@ -225,7 +235,7 @@ impl Post {
             let sent = &mut self.sent[*place];
             let is_mail = matches!(sent.what, Submission::Mail { .. });
             if is_mail && sent.taken.is_none() && turn.end.is_none() {
-                return Err(format!("{:?} was thrown away", sent.what));
+                return Err(format!("{} was thrown away", submission(&sent.what)));
             }
             sent.taken.get_or_insert(span.ended);
         }
@@ -245,7 +255,8 @@ impl Post {
         let what = Submission::Mail { mailbox: mailbox.clone(), data: data.clone() };
         let Some(place) = self.bind(*mail, &what)? else { return Ok(()) };
         if self.sent[place].taken.is_some() {
-            return Err(format!("{what:?} was delivered twice, again at event {}", event.id));
+            let what = submission(&what);
+            return Err(format!("{what} was delivered twice, again at event {}", event.id));
         }
         let overtaken = self.sent.iter().find(|sent| {
             sent.taken.is_none()
@@ -254,8 +265,9 @@ impl Post {
         });
         if let Some(overtaken) = overtaken {
             return Err(format!(
-                "{what:?} was delivered before {:?}, which was sent first",
-                overtaken.what
+                "{} was delivered before {}, which was sent first",
+                submission(&what),
+                submission(&overtaken.what)
             ));
         }
         self.sent[place].taken = Some(span.ended);
@@ -280,7 +292,7 @@ impl Post {
                 && sent.id.is_some_and(|id| !listed.contains(&id))
         });
         match missing {
-            Some(sent) => Err(format!("{:?} was left unread, and is gone", sent.what)),
+            Some(sent) => Err(format!("{} was left unread, and is gone", submission(&sent.what))),
             None => Ok(()),
         }
     }
@@ -291,7 +303,8 @@ impl Post {
         let place = self.bind(mail.id, &what)?;
         let taken = place.and_then(|place| self.sent[place].taken);
         if taken.is_some_and(|taken| taken < span.began) {
-            return Err(format!("{what:?} is unread again, after a turn had taken it"));
+            let what = submission(&what);
+            return Err(format!("{what} is unread again, after a turn had taken it"));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Which instances may be gone.
 #[derive(Default)]
-pub(super) struct Managed {
+pub(crate) struct Managed {
     gone: BTreeSet<InstanceKey>,
     /// Everything may be.
     all: bool,

@@ -4,8 +4,8 @@
 //! `fact` says what an oracle sees, `ledger` makes it of calls, `sequence` puts it in order,
 //! `end` reads what is left.
 //! Online and at the end: `chain`, `append`, `grammar`, `lease`, `ends`, `completion`, `mail`,
-//! `owed`, `timers`, `effects`, `status`, `stop`, `promises`; at the end only: `children`,
-//! `quiescence`. `resident` compares copies with cold replays, `model` everything with a
+//! `owed`, `timers`, `late`, `order`, `effects`, `sessions`, `told`, `status`, `stop`,
+//! `promises`; at the end only: `children`, `quiescence`. `resident` compares copies with cold replays, `model` everything with a
 //! reference model of the whole engine. What clients may have deleted is left out (`managed`),
 //! but for `gone`.
 
@@ -20,34 +20,40 @@ mod ends;
 mod fact;
 mod gone;
 mod grammar;
+mod late;
 mod lease;
 mod ledger;
 mod mail;
 mod managed;
 mod model;
+mod order;
 mod owed;
 mod promises;
 mod quiescence;
 mod record;
 mod resident;
 mod sequence;
+mod sessions;
 mod status;
 mod stop;
 mod timers;
+mod told;
 
 #[cfg(test)]
 mod build;
 
 pub(crate) use cold::Cold;
 pub(crate) use end::{Checked, Ended};
-pub(crate) use fact::Fact;
+pub(crate) use fact::{Attempt, Fact, Moment};
 pub(crate) use ledger::Ledger;
 
 use crate::outside::Outside;
+use crate::stage::Stage;
 use std::sync::Arc;
 
-/// All of them, with nothing seen yet.
-pub(crate) fn all(outside: Arc<Outside>) -> Vec<Box<dyn fact::Oracle>> {
+/// All of them, with nothing seen yet, for the run of a plan.
+pub(crate) fn all(stage: &Stage, outside: Arc<Outside>) -> Vec<Box<dyn fact::Oracle>> {
+    let (plan, timeline) = (&stage.plan, Arc::clone(&stage.timeline));
     vec![
         Box::new(chain::Chain::default()),
         Box::new(lease::Leases::default()),
@@ -58,7 +64,11 @@ pub(crate) fn all(outside: Arc<Outside>) -> Vec<Box<dyn fact::Oracle>> {
         Box::new(mail::Mail::default()),
         Box::new(owed::Owed::default()),
         Box::new(timers::Timers::default()),
+        Box::new(late::Late::of(plan)),
+        Box::new(order::Order::default()),
         Box::new(effects::Effects::new(outside)),
+        Box::new(sessions::Sessions::of(plan)),
+        Box::new(told::Told::of(plan, timeline)),
         Box::new(status::Status::default()),
         Box::new(stop::Stop::default()),
         Box::new(promises::Promises::default()),

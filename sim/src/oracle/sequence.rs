@@ -126,6 +126,18 @@ impl Sequence {
         began
     }
 
+    /// Instances are to be deleted (`None`: any).
+    pub(super) fn deleting(&mut self, keys: Option<&[InstanceKey]>, force: bool) {
+        self.managed.deleting(keys, force);
+        self.leave();
+    }
+
+    fn leave(&mut self) {
+        for oracle in &mut self.oracles {
+            oracle.leave(&self.managed);
+        }
+    }
+
     /// What of a turn decides what a deletion may delete.
     fn manages(&mut self, key: &InstanceKey, request: &CommitTurn) {
         for start in request.turn.starts.iter().filter(|start| !start.detached) {
@@ -135,6 +147,7 @@ impl Sequence {
         let ends = |end: &End| !matches!(end, End::ContinuedAsNew { .. });
         if request.turn.end.as_ref().is_some_and(ends) {
             self.managed.ends(key);
+            self.leave();
         }
     }
 

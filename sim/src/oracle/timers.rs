@@ -37,6 +37,12 @@ impl Oracle for Timers {
         if let Fact::Handed(handed) = fact {
             self.handed(handed)?;
         }
+        // The clock is written down coarsely, and not at all while the disk is full: what it
+        // showed since then may come once more.
+        if let Fact::StoreDied = fact {
+            self.clock = Record::default();
+            self.asked.values_mut().for_each(|asked| *asked = 0);
+        }
         Ok(())
     }
 
@@ -151,6 +157,17 @@ mod tests {
     fn a_timer_that_is_handed_out_early_is_found() {
         let due = arrival(20, ArrivalBody::TimerDue { source: EventId(2) });
         feed().wrong(|feed| feed.hand_at(1_499, &[due]), NAME, "event #2 fired at");
+    }
+
+    #[test]
+    fn what_the_clock_showed_before_the_store_died_says_nothing_of_a_timer_set_after_it() {
+        let mut feed = feed();
+        feed.commit(&turn(Some(1), 2, vec![timer(3, 1)]).at(3).now(9_000).due(3, 9_001)).unwrap();
+        feed.see(&Fact::StoreDied).unwrap();
+        let sets = turn(Some(2), 3, vec![timer(4, 500)]).at(4).now(2_000).due(4, 2_500);
+        feed.commit(&sets).unwrap();
+        let early = turn(Some(3), 4, vec![timer(5, 500)]).at(5).now(2_000).due(5, 2_499);
+        feed.wrong(|feed| feed.commit(&early), NAME, "event #5");
     }
 
     #[test]

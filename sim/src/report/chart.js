@@ -10,7 +10,7 @@ const MOST_ROWS = 16;
 const MOST_CALLS = 1500;
 const WAITING = new Set(["WaitForWork", "Watch"]);
 const KINDS = {
-  process: ["kill", "host_loss", "freeze", "slow", "upgrade", "clock_jump"],
+  process: ["kill", "host_loss", "freeze", "slow", "upgrade", "shutdown", "clock_jump"],
   network: ["partition", "one_way", "hold", "reset"],
   store: ["power_cut", "disk_full", "io_error", "bit_rot", "lying_sync", "sql_error", "delay", "lose_notification"],
   answer: ["lose_answer", "duplicate", "refuse"],

@@ -43,7 +43,11 @@ impl Hosts {
         let Ok(planned) = serde_json::from_slice::<Planned>(&entry.detail) else { return };
         let name = planned.fault.name();
         match planned.fault {
-            Fault::Kill(_) | Fault::HostLoss(_) | Fault::Upgrade(_) | Fault::PowerCut(_) => {
+            Fault::Kill(_)
+            | Fault::HostLoss(_)
+            | Fault::Upgrade(_)
+            | Fault::Shutdown(_)
+            | Fault::PowerCut(_) => {
                 self.dies(host, at);
             }
             Fault::Freeze(_)

@@ -8,7 +8,7 @@
 mod bars;
 mod calls;
 mod hosts;
-mod phrases;
+pub(crate) mod phrases;
 mod story;
 mod struck;
 mod teller;

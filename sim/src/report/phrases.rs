@@ -53,11 +53,12 @@ fn fields(fault: &Value) -> String {
 }
 
 /// What a client asks.
-pub(super) fn submission(what: &Submission) -> String {
+pub(crate) fn submission(what: &Submission) -> String {
     match what {
         Submission::Start { name, input, .. } => format!("start `{name}` with {}", value(input)),
         Submission::Mail { mailbox, data } => {
-            format!("mail for {:?} `{}`: {}", mailbox.channel, mailbox.name, value(data))
+            let channel = format!("{:?}", mailbox.channel).to_lowercase();
+            format!("mail for {channel} `{}`: {}", mailbox.name, value(data))
         }
         Submission::Cancel { reason } => format!("cancel: {reason}"),
         Submission::Terminate { reason } => format!("terminate: {reason}"),

@@ -7,7 +7,7 @@
 use super::parts::{INSTANCES, cancel, cancelled_for, instance, same, terminate};
 use super::{Finished, Workload};
 use crate::dice::Dice;
-use crate::plan::InstancePlan;
+use crate::plan::{Action, InstancePlan};
 use duroxide_core::FailureKind;
 use duroxide_provider::InstanceState;
 use duroxide_sdk::{
@@ -43,6 +43,8 @@ enum Kid {
     Waits,
     /// It never ends by itself, and is not waited for to the end.
     IsGivenUp,
+    /// It never ends by itself, and a client may terminate it.
+    IsStopped,
     /// It has the id of its parent, which is in use.
     TakesAnId,
     /// It is started and left alone; a second one of its id is not started.
@@ -99,11 +101,20 @@ fn plan(id: String, dice: &mut Dice) -> InstancePlan {
         // So that it is sure to be stopped.
         kids.push(Kid::Waits);
     }
+    let stopped = part.is_empty() && dice.percent(40);
+    if stopped {
+        kids.push(Kid::IsStopped);
+    }
+    let child = format!("{id}-{}", kids.len());
     let plan = instance(id, PARENT, &kids, dice).part(part);
     let after = dice.pick(&[0, 5, 60, 700, 9_000]);
     match part {
         "cancelled" => plan.then(after, cancel(REASON)),
         "terminated" => plan.then(after, terminate(REASON)),
+        _ if stopped => {
+            let action = Box::new(terminate(REASON));
+            plan.then(after, Action::Other { id: child, action })
+        }
         _ => plan,
     }
 }
@@ -150,6 +161,15 @@ async fn raise(
                 OneOf2::Second(over) => over.map(|()| "given up".to_owned()),
             }
         }
+        // Whoever stops it may come before it is there.
+        Kid::IsStopped => {
+            let kid = ctx.child::<String>(CHILD, &kid).with_id(id);
+            match ctx.select((kid, ctx.timer(Duration::from_mins(2)))).await {
+                OneOf2::First(Err(error)) if error.is_cancelled() => Err(error),
+                OneOf2::First(_) => Ok("stopped".to_owned()),
+                OneOf2::Second(over) => over.map(|()| "stopped".to_owned()),
+            }
+        }
         Kid::TakesAnId => {
             let refused = ctx.child::<String>(CHILD, &kid).with_id(ctx.instance_id()).await;
             refused.map_err(|error| match error.kind() {
@@ -188,7 +208,7 @@ fn child(ctx: OrchestrationContext, kid: Kid) -> BoxFuture<Result<String, Orches
             }
             Kid::Fails => Err("no luck".into()),
             Kid::HasKids(kids) => parent(ctx, kids).await.map(|told| told.join(", ")),
-            Kid::Waits | Kid::IsGivenUp | Kid::TakesAnId | Kid::IsSentAway(_) => {
+            Kid::Waits | Kid::IsGivenUp | Kid::IsStopped | Kid::TakesAnId | Kid::IsSentAway(_) => {
                 let over = ctx.wait_event::<String>("nothing").await;
                 // Who is stopped cleans up first.
                 learn(&ctx, 1).await?;
@@ -215,6 +235,7 @@ fn told(kid: &Kid) -> String {
         }
         Kid::Waits => "never".to_owned(),
         Kid::IsGivenUp => "given up".to_owned(),
+        Kid::IsStopped => "stopped".to_owned(),
         Kid::TakesAnId => "failed: the id is in use".to_owned(),
         Kid::IsSentAway(_) => "sent away".to_owned(),
     }

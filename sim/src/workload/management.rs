@@ -138,8 +138,12 @@ async fn clerk(ctx: OrchestrationContext, number: u64) -> Result<(), Orchestrati
     done.2
 }
 
+/// One of them has somebody below him, too.
 async fn intern(ctx: OrchestrationContext, number: u64) -> Result<(), OrchestrationError> {
     ctx.activity::<u64>(FILE, &number).await?;
+    if number > 1 {
+        return ctx.child(INTERN, &(number - 1)).await;
+    }
     ctx.dequeue::<()>("nothing").await
 }
 

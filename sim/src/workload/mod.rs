@@ -18,6 +18,8 @@ mod parts;
 mod retries;
 mod scenario;
 mod sessions;
+mod still;
+mod tells;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -34,6 +36,8 @@ pub use order::Orders;
 use retries::Retries;
 pub use scenario::Scenarios;
 use sessions::Sessions;
+use still::Still;
+use tells::Tells;
 use timers::Timers;
 use upgrade::Upgrades;
 use wide::Wide;
@@ -41,10 +45,11 @@ use wide::Wide;
 use crate::dice::Dice;
 use crate::plan::{Action, InstancePlan};
 use duroxide_core::{Event, EventKind};
-use duroxide_provider::InstanceState;
+use duroxide_provider::{InstanceState, LeasedActivity};
 use duroxide_runtime::RuntimeOptions;
 use duroxide_sdk::{Registry, RegistryError};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +74,18 @@ pub trait Workload: Send + Sync + 'static {
     /// Whether every activity is tried again when it fails.
     fn retries(&self) -> bool {
         false
+    }
+
+    /// What an attempt of this activity sends to its own instance before it returns: the name
+    /// and the data of an event.
+    fn sends(&self, activity: &LeasedActivity) -> Option<(String, Value)> {
+        let _ = activity;
+        None
+    }
+
+    /// Of a hundred seeds so many are gentle: what is late there is late for no reason.
+    fn gentle(&self) -> u64 {
+        15
     }
 
     /// How long it takes at most when nothing goes wrong, timers included.
@@ -169,6 +186,8 @@ fn own() -> Vec<Arc<dyn Workload>> {
         Arc::new(Management),
         Arc::new(Wide),
         Arc::new(AtLimits),
+        Arc::new(Still),
+        Arc::new(Tells),
         Arc::new(Mixed),
     ]
 }

@@ -81,6 +81,7 @@ impl Workload for Retries {
         if policy.timeout_ms.is_none() && policy.total_timeout_ms.is_none() {
             same("waits", &waits_in(ended.history), &waits_of(policy, numbers.len() as u32))?;
         }
+        within_total(&attempts, policy)?;
         let is_last = numbers.len() as u32 == policy.max_attempts
             || policy.total_timeout_ms.is_some_and(|total| spent(ended.history) >= total);
         let expected = match (&trying.task, came) {
@@ -190,6 +191,21 @@ fn waits_of(policy: &RetryPolicy, attempts: u32) -> Vec<u64> {
         Backoff::Exponential => Some((100 << (failed - 1)).min(LONGEST_WAIT_MS)),
     };
     (1..attempts).filter_map(wait).collect()
+}
+
+/// No attempt begins when the time for all of them is over, by the history's own time.
+fn within_total(attempts: &[&Event], policy: &RetryPolicy) -> Result<(), String> {
+    let (Some(total), Some(first)) = (policy.total_timeout_ms, attempts.first()) else {
+        return Ok(());
+    };
+    match attempts.iter().find(|attempt| attempt.at.0 - first.at.0 >= total) {
+        None => Ok(()),
+        Some(late) => Err(format!(
+            "the attempt of event {} began {} ms after the first, and {total} ms were given to all",
+            late.id,
+            late.at.0 - first.at.0
+        )),
+    }
 }
 
 /// How long it took, with the longest wait that it may have been too late for.

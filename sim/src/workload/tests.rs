@@ -93,5 +93,7 @@ each_passes! {
     management_passes: "management",
     width_passes: "wide",
     limits_pass: "limits",
+    stillness_passes: "still",
+    telling_passes: "tells",
     a_mixture_passes: "mixed",
 }

@@ -1,14 +1,16 @@
 //! Width: dozens of activities, timers and races side by side, awaited together or for the
-//! first, so that turns have many completions at once, in any order.
+//! first, so that turns have many completions at once, in any order. Some are terminated with
+//! all of that under way or still queued.
 //!
 //! What went wrong elsewhere: completions applied in the order of the host language's
 //! promises rather than of history, turns of a hundred completions that failed.
 
-use super::parts::{INSTANCES, instance, same, scheduled};
+use super::parts::{INSTANCES, instance, moment, same, scheduled, terminate};
 use super::{Finished, Workload};
 use crate::dice::Dice;
 use crate::plan::InstancePlan;
 use duroxide_core::{Event, EventKind};
+use duroxide_provider::InstanceState;
 use duroxide_sdk::{
     ActivityContext, OneOf2, OrchestrationContext, OrchestrationError, Registry, RegistryBuilder,
     RegistryError,
@@ -19,6 +21,9 @@ use std::time::Duration;
 const WIDE: &str = "Wide";
 const SQUARE: &str = "SquareOf";
 const RUN: &str = "Run";
+
+const TERMINATED: &str = "terminated";
+const REASON: &str = "nobody waits";
 
 /// Instances that do a lot at once.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +66,11 @@ impl Workload for Wide {
                     runners: dice.within(1..=6) as usize,
                     races: if number == 3 { 20 } else { dice.within(0..=3) },
                 };
-                instance(format!("wide-{number}"), WIDE, &width, dice)
+                let plan = instance(format!("wide-{number}"), WIDE, &width, dice);
+                if number == 3 || !dice.percent(20) {
+                    return plan;
+                }
+                plan.part(TERMINATED).then(moment(dice), terminate(REASON))
             })
             .collect()
     }
@@ -71,6 +80,12 @@ impl Workload for Wide {
     }
 
     fn check(&self, ended: &Finished<'_>) -> Result<(), String> {
+        // It may have been sooner than who terminates it.
+        if let InstanceState::Terminated { reason } = ended.state
+            && ended.plan.part == TERMINATED
+        {
+            return same("terminated for", &reason.as_str(), &REASON);
+        }
         let width: Width =
             serde_json::from_value(ended.plan.input.clone()).map_err(|error| error.to_string())?;
         let came: Came = ended.output()?;
