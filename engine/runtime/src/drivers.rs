@@ -4,7 +4,7 @@
 use crate::driver::Verdict;
 use crate::marks::MarkSeq;
 use crate::workers::Finished;
-use duroxide_core::Arrival;
+use duroxide_core::{Arrival, ExecutionId};
 use duroxide_provider::{CommitId, Held, Incarnation, InstanceKey, LeaseId, LeasedInstance};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(crate) enum DriverMail {
     /// The store has this for the instance.
     Arrivals {
+        /// The execution that was current when it was told. A commit that was under way may
+        /// have ended it since.
+        execution: ExecutionId,
         /// What was not seen yet; maybe known already.
         arrivals: Vec<Arrival>,
         /// There is more.
@@ -113,9 +116,9 @@ impl Drivers {
         let mut held = self.held();
         match held.get_mut(&leased.incarnation) {
             Some(entry) if entry.lease == leased.lease => {
-                let LeasedInstance { arrivals, more_arrivals: more, .. } = leased;
+                let LeasedInstance { execution, arrivals, more_arrivals: more, .. } = leased;
                 // A driver that is just ending leaves them to the store, which has them.
-                let _ = entry.mailbox.send(DriverMail::Arrivals { arrivals, more });
+                let _ = entry.mailbox.send(DriverMail::Arrivals { execution, arrivals, more });
                 Routed::Told
             }
             Some(entry) if leased.lease == call => {

@@ -212,7 +212,10 @@ impl Driver {
 
     fn take(&mut self, mail: DriverMail) {
         match mail {
-            DriverMail::Arrivals { arrivals, more } => self.expect(arrivals, more),
+            // Of an execution that has ended since: its timers and children are not those of
+            // the one that follows. What stays was told again by the commit that ended it.
+            DriverMail::Arrivals { execution, .. } if execution < self.place.execution => {}
+            DriverMail::Arrivals { arrivals, more, .. } => self.expect(arrivals, more),
             DriverMail::Finished(finished) => self.expect_result(*finished),
             DriverMail::LessInFlight => {}
             DriverMail::Lost => self.lost = true,
