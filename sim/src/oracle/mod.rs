@@ -5,9 +5,9 @@
 //! `end` reads what is left.
 //! Online and at the end: `chain`, `append`, `grammar`, `lease`, `ends`, `completion`, `mail`,
 //! `owed`, `timers`, `late`, `order`, `effects`, `sessions`, `told`, `status`, `stop`,
-//! `promises`; at the end only: `children`, `quiescence`. `resident` compares copies with cold replays, `model` everything with a
-//! reference model of the whole engine. What clients may have deleted is left out (`managed`),
-//! but for `gone`.
+//! `succession`, `promises`; at the end only: `children`, `quiescence`. `resident` compares
+//! copies with cold replays, `model` everything with a reference model of the whole engine.
+//! What clients may have deleted is left out (`managed`), but for `gone`.
 
 mod append;
 mod chain;
@@ -36,6 +36,7 @@ mod sequence;
 mod sessions;
 mod status;
 mod stop;
+mod succession;
 mod timers;
 mod told;
 
@@ -71,6 +72,7 @@ pub(crate) fn all(stage: &Stage, outside: Arc<Outside>) -> Vec<Box<dyn fact::Ora
         Box::new(told::Told::of(plan, timeline)),
         Box::new(status::Status::default()),
         Box::new(stop::Stop::default()),
+        Box::new(succession::Succession::default()),
         Box::new(promises::Promises::default()),
         Box::new(children::Children),
         Box::new(quiescence::LeftOver),

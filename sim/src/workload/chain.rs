@@ -1,11 +1,11 @@
 //! Chains: executions that go on as new ones, with values, a status and unread mail that
-//! must come along, while clients start the instance again in the gaps.
+//! must come along, while clients start the instance again in the gaps. Some are `rounds`.
 //!
 //! What went wrong elsewhere: inputs lost between two executions, a duplicate start that
 //! took the place of the real one, values replayed as they were written later.
 
 use super::parts::{INSTANCES, came_in_order, first_of_each, instance, raise, same};
-use super::{Finished, Workload};
+use super::{Finished, Workload, rounds};
 use crate::dice::Dice;
 use crate::plan::{Action, InstancePlan};
 use duroxide_sdk::{
@@ -21,6 +21,8 @@ const FORGE: &str = "Forge";
 const NOTE: &str = "note";
 /// The value that every execution reads, adds to and writes.
 const COUNT: &str = "count";
+/// So many of the instances hand values on; the others are rounds.
+const CHAINS: u64 = 14;
 
 /// Instances of many executions.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +38,12 @@ impl Workload for Chain {
     }
 
     fn instances(&self, dice: &mut Dice) -> Vec<InstancePlan> {
-        (1..=INSTANCES).map(|number| plan(format!("chain-{number}"), dice)).collect()
+        (1..=INSTANCES)
+            .map(|number| {
+                let id = format!("chain-{number}");
+                if number > CHAINS { rounds::plan(id, dice) } else { plan(id, dice) }
+            })
+            .collect()
     }
 
     fn lasts(&self) -> Duration {
@@ -44,6 +51,9 @@ impl Workload for Chain {
     }
 
     fn check(&self, ended: &Finished<'_>) -> Result<(), String> {
+        if rounds::PARTS.contains(&ended.plan.part.as_str()) {
+            return rounds::check(ended);
+        }
         let made: Made = ended.output()?;
         let input = |name: &str| ended.plan.input[name].as_u64().unwrap_or_default();
         let links = input("links");
@@ -59,7 +69,7 @@ impl Workload for Chain {
 }
 
 pub(super) fn register(builder: RegistryBuilder) -> RegistryBuilder {
-    builder
+    rounds::register(builder)
         .register_orchestration(CHAIN, chain)
         .register_activity(FORGE, |_: ActivityContext, link: u64| async move {
             Ok::<_, String>(weight_of(link))

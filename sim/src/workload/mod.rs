@@ -16,6 +16,7 @@ mod mixed;
 mod order;
 mod parts;
 mod retries;
+mod rounds;
 mod scenario;
 mod sessions;
 mod still;
