@@ -12,6 +12,7 @@ use duroxide_provider::{
 use duroxide_sqlite::{Durability, SqliteOptions, SqliteProvider};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 async fn open(path: &str) -> Result<SqliteProvider, ProviderError> {
     SqliteProvider::open(env().0, SqliteOptions::new(path)).await
@@ -216,6 +217,25 @@ async fn reopening_keeps_everything() {
     assert_eq!(after, before);
     assert_eq!(store.submit(start("a")).await.unwrap(), Submitted::Created, "still remembered");
     assert_eq!(store.depths().await.unwrap().orchestrations, 1);
+}
+
+#[tokio::test]
+async fn a_request_is_remembered_through_a_leap_of_the_clock_and_forgotten_behind_many_others() {
+    let (env, hands) = env();
+    let store = SqliteProvider::in_memory(env).await.unwrap();
+    let submit = async |from: u64, to: u64| {
+        for n in from..to {
+            store.submit(start(&format!("other-{n}"))).await.unwrap();
+        }
+    };
+    store.submit(start("a")).await.unwrap();
+    hands.advance(Duration::from_hours(1));
+    submit(0, 10).await;
+    assert_eq!(store.submit(start("a")).await.unwrap(), Submitted::Created);
+    submit(10, 12_000).await;
+    hands.advance(Duration::from_hours(1));
+    submit(12_000, 12_010).await;
+    assert_eq!(store.submit(start("a")).await.unwrap(), Submitted::AlreadyExists);
 }
 
 #[tokio::test]

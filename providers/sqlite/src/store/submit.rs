@@ -9,6 +9,9 @@ use duroxide_provider::{Submission, Submit, Submitted};
 
 /// How long a request is remembered, in ms: well beyond any caller's retries.
 const REMEMBERED: u64 = 15 * 60 * 1_000;
+/// And, whatever the clock says, until so many numbers were given since: a machine that slept
+/// wakes up to callers who go on trying.
+const REMEMBERED_NUMBERS: u64 = 20_000;
 /// Forgotten requests that one submit clears away: more than it adds.
 const PRUNED: u8 = 4;
 
@@ -74,8 +77,12 @@ fn remembered(tx: &Tx<'_>, request: Id) -> Result<Option<Submitted>> {
 fn remember(tx: &Tx<'_>, request: Id, answer: Submitted) -> Result<()> {
     tx.sql.run(
         "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?1)
-           AND at < ?2",
-        (PRUNED, tx.now.0.saturating_sub(REMEMBERED)),
+           AND at < ?2 AND id < ?3",
+        (
+            PRUNED,
+            tx.now.0.saturating_sub(REMEMBERED),
+            tx.last_number().saturating_sub(REMEMBERED_NUMBERS),
+        ),
     )?;
     tx.sql.run(
         "INSERT INTO requests (id, request, answer, at) VALUES (?1, ?2, ?3, ?4)",
