@@ -7,18 +7,23 @@ use crate::report;
 use crate::run::{Outcome, run_traced};
 use crate::shrink::{Size, shrink};
 use crate::swarm::Swarm;
+use crate::trace::Entry;
 use crate::workload::{Choice, Workload, all, find};
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
 /// Where plans of failed seeds are kept.
 const FAILED: &str = "target/sim";
+/// The name that stands for every workload.
+const EVERYTHING: &str = "all";
+/// Of so many failed seeds of a range it is told what happened to the instance concerned.
+const EXPLAINED: usize = 3;
 
 /// Runs the engine under simulated faults, seed by seed.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -124,7 +129,7 @@ pub struct Drawn {
     /// Only faults of this kind.
     #[arg(long)]
     pub only: Option<String>,
-    /// A fault of this kind in every seed, even if nothing can survive it.
+    /// A fault of this kind in every seed where it can happen, even if nothing can survive it.
     #[arg(long)]
     pub always: Option<String>,
 }
@@ -133,7 +138,7 @@ impl Drawn {
     /// The plan of a seed, and what it runs.
     pub fn plan(&self, seed: u64) -> Result<(Plan, Arc<dyn Workload>), CliError> {
         let choice = match self.scenario.as_str() {
-            "all" => Choice::All,
+            EVERYTHING => Choice::All,
             name => Choice::Named(name.to_owned()),
         };
         let workload = choice.of(seed).ok_or_else(|| unknown("workload", &self.scenario))?;
@@ -148,6 +153,9 @@ impl Drawn {
         let mut swarm = Swarm::all();
         if let Some(kind) = &self.only {
             named(kind)?;
+            if !Swarm::all().draws(kind) && self.always.as_ref() != Some(kind) {
+                return Err(CliError::NeverDrawn(kind.clone()));
+            }
             swarm = swarm.only(kind);
         }
         if let Some(kind) = &self.always {
@@ -155,6 +163,11 @@ impl Drawn {
             swarm = swarm.always(kind);
         }
         Ok(swarm)
+    }
+
+    /// Whether a long range must come to every fault and point.
+    fn is_everything(&self) -> bool {
+        self.scenario == EVERYTHING && self.only.is_none()
     }
 
     /// As arguments of a child.
@@ -180,6 +193,11 @@ pub enum CliError {
         /// The name.
         name: String,
     },
+    /// No seed has such a fault by itself.
+    #[error(
+        "nothing survives `{0}`, so no seed draws it by itself: ask for it with `--always {0}`"
+    )]
+    NeverDrawn(String),
     /// There are not so many seeds.
     #[error("from {first} there are no {count} seeds: a seed is a number of 64 bits")]
     Beyond {
@@ -255,7 +273,8 @@ pub fn execute(
             let summary = batch.run(&mut |outcome| progress.told(outcome))?;
             progress.end();
             if *json {
-                let value = summary.to_json();
+                let mut value = summary.to_json();
+                value["plans"] = saved(&summary, drawn)?.into();
                 writeln!(
                     out,
                     "{}",
@@ -271,8 +290,9 @@ pub fn execute(
                     "wall time: {wall:.1?}, {whole}.{tenth} seeds/s in {jobs} processes"
                 )?;
             }
+            let came_to_all = !drawn.is_everything() || summary.never_reached().is_empty();
             let passed = summary.failed().next().is_none() && summary.problems().is_empty();
-            if !passed || !summary.is_whole {
+            if !passed || !came_to_all || !summary.is_whole {
                 return Err(CliError::Failed);
             }
         }
@@ -292,16 +312,22 @@ fn make_small(
         format!("{faults} faults, {instances} instances with {steps} steps, {nodes} nodes")
     };
     writeln!(out, "before: {}", size(&plan))?;
+    let to = to.cloned().unwrap_or_else(|| path.with_extension("small.json"));
+    let mut kept = Ok(());
     let shrunk = shrink(&plan, &workload, runs, &mut |smaller, runs| {
         // Progress is for whoever watches: that nobody does is no reason to stop.
         let _ = writeln!(out, "  after {runs} runs: {}", size(smaller));
+        // Each at once: whoever has seen enough stops it, and has the smallest so far.
+        if kept.is_ok() {
+            kept = spell(smaller).and_then(|text| write_to(&to, text));
+        }
     });
+    kept?;
     let Some(shrunk) = shrunk else {
         writeln!(out, "{} does not fail: there is nothing to shrink", path.display())?;
         return Err(CliError::Failed);
     };
-    let to = to.cloned().unwrap_or_else(|| path.with_extension("small.json"));
-    std::fs::write(&to, spell(&shrunk.plan)?)?;
+    write_to(&to, spell(&shrunk.plan)?)?;
     writeln!(out, "after {} runs: {}", shrunk.runs, size(&shrunk.plan))?;
     writeln!(out, "it still fails: {}", shrunk.failure)?;
     writeln!(out, "again: cargo xtask sim replay {}", to.display())?;
@@ -310,11 +336,13 @@ fn make_small(
 
 fn write_page(path: &PathBuf, to: Option<&PathBuf>, out: &mut dyn Write) -> Result<(), CliError> {
     let (plan, workload) = load(path)?;
+    let to = to.cloned().unwrap_or_else(|| path.with_extension("html"));
+    // What cannot be written is known before anything is run.
+    write_to(&to, "")?;
     let (outcome, entries) = run_traced(&plan, &workload, true);
     let again = format!("cargo xtask sim replay {}", path.display());
     let page = report::page(&plan, &outcome, &entries, &again);
-    let to = to.cloned().unwrap_or_else(|| path.with_extension("html"));
-    std::fs::write(&to, page.map_err(io::Error::other)?)?;
+    write_to(&to, page.map_err(io::Error::other)?)?;
     match &outcome.failure {
         Some(failure) => writeln!(out, "seed {} fails: {failure}", plan.seed)?,
         None => writeln!(out, "seed {} passes", plan.seed)?,
@@ -341,10 +369,13 @@ fn one(
     trace: Option<&PathBuf>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
+    if let Some(file) = trace {
+        write_to(file, "")?;
+    }
     let (outcome, entries) = run_traced(plan, workload, true);
     if let Some(file) = trace {
         let lines: Vec<_> = entries.iter().map(ToString::to_string).collect();
-        std::fs::write(file, lines.join("\n"))?;
+        write_to(file, lines.join("\n"))?;
     }
     // A plan that was read from a file stays where it is.
     let told = if from.is_some() { describe(&outcome) } else { tell(&outcome, plan)? };
@@ -352,10 +383,15 @@ fn one(
     if let Some(file) = from.filter(|_| outcome.failure.is_some()) {
         writeln!(out, "  again: cargo xtask sim replay {}", file.display())?;
     }
-    if let Some(instance) = outcome.failure.as_ref().and_then(|failure| failure.instance.as_ref()) {
-        writeln!(out, "what happened to `{instance}`:\n{}", report::timeline(&entries, instance))?;
-    }
+    explain(&outcome, &entries, out)?;
     if outcome.failure.is_some() { Err(CliError::Failed) } else { Ok(()) }
+}
+
+/// What happened to the instance that a failure is about.
+fn explain(outcome: &Outcome, entries: &[Entry], out: &mut dyn Write) -> io::Result<()> {
+    let about = outcome.failure.as_ref().and_then(|failure| failure.instance.as_ref());
+    let Some(instance) = about else { return Ok(()) };
+    writeln!(out, "what happened to `{instance}`:\n{}", report::timeline(entries, instance))
 }
 
 fn share(
@@ -387,8 +423,14 @@ fn report(
             writeln!(out, "seed {seed}: {}", outcome.hash)?;
         }
     }
-    for outcome in summary.failed() {
-        write!(out, "{}", tell(outcome, &drawn.plan(outcome.seed)?.0)?)?;
+    for (index, outcome) in summary.failed().enumerate() {
+        let (plan, workload) = drawn.plan(outcome.seed)?;
+        write!(out, "{}", tell(outcome, &plan)?)?;
+        if index < EXPLAINED && outcome.failure.as_ref().is_some_and(|it| it.instance.is_some()) {
+            // Seeds of a range leave no trace: once more, with one.
+            let (outcome, entries) = run_traced(&plan, &workload, true);
+            explain(&outcome, &entries, out)?;
+        }
     }
     if !summary.is_whole {
         writeln!(out, "stopped before its end; what is known so far:")?;
@@ -397,7 +439,18 @@ fn report(
     for problem in summary.problems() {
         writeln!(out, "{problem}")?;
     }
+    if drawn.only.is_none() {
+        for what in summary.never_reached() {
+            writeln!(out, "never reached: {what}")?;
+        }
+    }
     Ok(())
+}
+
+/// The plans of the seeds that failed, kept: their files.
+fn saved(summary: &Summary, drawn: &Drawn) -> Result<Vec<String>, CliError> {
+    let keep = |outcome: &Outcome| Ok(save(outcome, &drawn.plan(outcome.seed)?.0)?);
+    summary.failed().map(keep).collect()
 }
 
 /// A plan that was saved, and what it runs.
@@ -441,12 +494,23 @@ fn read(path: &PathBuf) -> Result<Plan, CliError> {
 pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
     let mut text = describe(outcome);
     if outcome.failure.is_some() {
-        std::fs::create_dir_all(FAILED)?;
-        let file = format!("{FAILED}/{}-{}.json", outcome.workload, outcome.seed);
-        std::fs::write(&file, spell(plan)?)?;
+        let file = save(outcome, plan)?;
         let _ = writeln!(text, "  its plan, and again: cargo xtask sim replay {file}");
     }
     Ok(text)
+}
+
+/// Keep the plan of a run; gives the file.
+fn save(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
+    let file = format!("{FAILED}/{}-{}.json", outcome.workload, outcome.seed);
+    std::fs::create_dir_all(FAILED)?;
+    write_to(file.as_ref(), spell(plan)?)?;
+    Ok(file)
+}
+
+fn write_to(file: &Path, what: impl AsRef<[u8]>) -> io::Result<()> {
+    std::fs::write(file, what)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }
 
 fn describe(outcome: &Outcome) -> String {

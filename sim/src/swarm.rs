@@ -54,11 +54,16 @@ impl Swarm {
         self
     }
 
-    /// This one in every seed, even if the engine cannot survive it.
+    /// This one in every seed where it can happen, even if the engine cannot survive it.
     #[must_use]
     pub fn always(mut self, name: &str) -> Self {
         self.always.extend(CATALOGUE.iter().map(|kind| kind.name).filter(|kind| *kind == name));
         self
+    }
+
+    /// Whether seeds may draw this one by themselves.
+    pub(crate) fn draws(&self, name: &str) -> bool {
+        self.kinds.contains(name)
     }
 
     /// The names of all kinds that there are.
@@ -70,10 +75,12 @@ impl Swarm {
     pub(crate) fn draw(&self, dice: &mut Dice, world: &Shape) -> Vec<Planned> {
         let mut faults = Vec::new();
         for kind in CATALOGUE {
-            let (chance, most) = match kind.share {
-                Some(share) if self.kinds.contains(kind.name) => share,
-                _ if self.always.contains(kind.name) => (100, 1),
-                _ => continue,
+            let share = kind.share.filter(|_| self.kinds.contains(kind.name));
+            let (chance, most) = match (share, self.always.contains(kind.name)) {
+                (Some(share), false) => share,
+                (Some((_, most)), true) => (100, most),
+                (None, true) => (100, 1),
+                (None, false) => continue,
             };
             if dice.percent(chance) {
                 let count = dice.within(1..=most);
@@ -213,6 +220,15 @@ mod tests {
                 })
             });
             assert!(drawn, "{} is never drawn", kind.name);
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_in_every_seed() {
+        let swarm = Swarm::all().always("kill");
+        for seed in 0..50 {
+            let faults = swarm.draw(&mut Dice::new(seed, "plan"), &world(StoreKind::Sqlite));
+            assert!(faults.iter().any(|fault| fault.fault.name() == "kill"), "seed {seed}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is wrong with a run: which oracle says so, about which instance, in a sentence for
-//! whoever must find out why. Two runs fail alike when the first two agree.
+//! whoever must find out why. Two runs fail alike when the same check says the same, but for
+//! names and numbers.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -41,7 +42,16 @@ impl Wrong {
 
     /// Whether another run failed in the same way.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.oracle == other.oracle
+        self.oracle == other.oracle && self.claim().eq(other.claim())
+    }
+
+    /// The plain words of what is wrong, up to where the details begin: what differs from one
+    /// run to another (ids, numbers, values) is none of it.
+    fn claim(&self) -> impl Iterator<Item = &str> {
+        let claim = self.sentence.split([':', '\n']).next().unwrap_or_default();
+        claim.split_whitespace().filter(|word| {
+            word.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | ',' | ';' | '.'))
+        })
     }
 }
 
@@ -59,5 +69,23 @@ impl<E: std::error::Error> From<E> for Wrong {
     /// An error that a run should never meet.
     fn from(error: E) -> Self {
         Self::of("error", error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_fail_alike_when_the_same_check_says_the_same_of_others() {
+        let wrong = |oracle: &str, sentence: &str| Wrong::of(oracle, sentence).with("order-1");
+        let turn = wrong("model", "turn 7ce9 is impossible: event #3: `a::sub::5.2` never ended");
+        let other = Wrong::of("model", "turn 12 is impossible: event #9: `b` ended").with("b");
+        assert!(turn.is_like(&other));
+        assert!(!turn.is_like(&wrong("model", "turn 7ce9 came twice: event #3")));
+        assert!(!turn.is_like(&wrong("mail", "turn 7ce9 is impossible: event #3")));
+        let error = wrong("error", "the store is full: 5 pages");
+        assert!(error.is_like(&wrong("error", "the store is full: 9 pages")));
+        assert!(!error.is_like(&wrong("error", "the store is gone: 5 pages")));
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::runner::{Failure, Runner, display};
 use crate::{planted, real};
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::{fs, io};
 
 /// The build for a range of seeds that somebody asks for: slow to make, and fast.
 const MANY: &str = "sim";
@@ -23,6 +23,8 @@ pub(crate) fn run(runner: &mut Runner, args: &[String]) -> Result<(), Failure> {
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     let many = args.first() == Some(&"run") && args.iter().any(|arg| arg.starts_with("--seeds"));
     let mut command = built(runner, if many { MANY } else { FEW }, &args);
+    // Ctrl-C is for the simulation, which says what is known so far: its code is waited for.
+    ctrlc::set_handler(|| ()).map_err(|error| Failure::io("Ctrl-C", io::Error::other(error)))?;
     let status = command.status().map_err(|error| Failure::io(display(&command), error))?;
     if status.success() {
         return Ok(());
