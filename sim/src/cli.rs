@@ -217,6 +217,26 @@ pub enum CliError {
         /// Why.
         error: serde_json::Error,
     },
+    /// A plan is of another simulation than the one that is to run it.
+    #[error(
+        "{file} is a plan of the simulation `{of}`, and this one is `{here}`: run the test of `{of}` alone"
+    )]
+    OfAnother {
+        /// The file.
+        file: String,
+        /// Its simulation.
+        of: String,
+        /// The one that was given it.
+        here: String,
+    },
+    /// A plan cannot be run.
+    #[error("{file} cannot be run: {problem}")]
+    Invalid {
+        /// The file.
+        file: String,
+        /// What is wrong in it, and what was expected.
+        problem: String,
+    },
     /// A plan was written by another build.
     #[error("{file} is a plan of format {found}; this build runs format {FORMAT}")]
     Format {
@@ -457,17 +477,24 @@ fn saved(summary: &Summary, drawn: &Drawn) -> Result<Vec<String>, CliError> {
 pub fn load(path: &PathBuf) -> Result<(Plan, Arc<dyn Workload>), CliError> {
     let plan = read(path)?;
     let workload = find(&plan.workload).ok_or_else(|| unknown("workload", &plan.workload))?;
+    checked(path, &plan, &*workload)?;
     Ok((plan, workload))
 }
 
 /// A plan of this workload that was saved.
 pub fn load_for(path: &PathBuf, workload: &dyn Workload) -> Result<Plan, CliError> {
     let plan = read(path)?;
-    if plan.workload == workload.name() {
-        Ok(plan)
-    } else {
-        Err(unknown("workload here", &plan.workload))
+    if plan.workload != workload.name() {
+        let (file, of) = (path.display().to_string(), plan.workload);
+        return Err(CliError::OfAnother { file, of, here: workload.name().to_owned() });
     }
+    checked(path, &plan, workload)?;
+    Ok(plan)
+}
+
+fn checked(path: &Path, plan: &Plan, workload: &dyn Workload) -> Result<(), CliError> {
+    let file = path.display().to_string();
+    plan.problem(workload).map_err(|problem| CliError::Invalid { file, problem })
 }
 
 /// What is the same in plans of every format.

@@ -43,6 +43,7 @@ mod sync;
 mod tap;
 mod timeline;
 mod trace;
+mod valid;
 mod workload;
 mod world;
 mod wrong;

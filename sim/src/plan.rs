@@ -20,6 +20,7 @@ pub const OUTSIDE: &str = "outside";
 
 /// Everything that one run is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The format of this plan.
     pub format: u32,
@@ -49,6 +50,7 @@ pub struct Plan {
 
 /// The store of a world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StorePlan {
     /// Which.
     pub kind: StoreKind,
@@ -82,6 +84,7 @@ pub enum Sync {
 
 /// A clock that is not right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ClockPlan {
     /// How far the wall clock is off, in ms.
     pub skew_ms: i64,
@@ -91,6 +94,7 @@ pub struct ClockPlan {
 
 /// A host that runs orchestrations and activities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HostPlan {
     /// Its name.
     pub name: String,
@@ -102,6 +106,7 @@ pub struct HostPlan {
 
 /// An instance that a client sees through, from its start to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct InstancePlan {
     /// Its id.
     pub id: String,
@@ -123,6 +128,7 @@ pub struct InstancePlan {
 
 /// What a client does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StepPlan {
     /// So much later than the step before, in ms.
     pub after_ms: u64,
@@ -209,6 +215,7 @@ pub enum Action {
 
 /// One fault, and when it strikes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Planned {
     /// Whom.
     pub host: String,
@@ -268,15 +275,6 @@ impl Plan {
     /// The names of the hosts that have clients.
     pub fn client_names(&self) -> impl Iterator<Item = String> + use<> {
         (1..=self.clients.max(1)).map(|number| format!("client-{number}"))
-    }
-
-    /// Whether the store can come back from all this: a disk that lies or forgets cannot
-    /// be survived, only noticed.
-    pub fn is_survivable(&self) -> bool {
-        !self.faults.iter().any(|planned| {
-            matches!(planned.fault, Fault::LyingSync(_) | Fault::BitRot(_))
-                || (self.store.sync == Sync::Process && matches!(planned.fault, Fault::PowerCut(_)))
-        })
     }
 
     /// Whether nothing delays anything: all that happens to nodes is that they are shut down

@@ -83,7 +83,8 @@ impl Search<'_> {
 
     /// Keep a plan if it fails in the same way.
     fn keeps(&mut self, candidate: Plan) -> bool {
-        if self.is_over() || candidate == self.best || candidate.instances.is_empty() {
+        let can_run = candidate.problem(&**self.workload).is_ok();
+        if self.is_over() || candidate == self.best || !can_run {
             return false;
         }
         self.runs += 1;
@@ -107,7 +108,15 @@ impl Search<'_> {
                 plan.instances.retain(|instance| keep.next() == Some(true) || deploys(instance));
             },
         );
-        self.minimise(|plan| plan.nodes.len(), |plan, keep| retain(&mut plan.nodes, keep));
+        self.minimise(
+            |plan| plan.nodes.len(),
+            |plan, keep| {
+                let mut keep = keep.iter().copied();
+                let gone = plan.nodes.extract_if(.., |_| keep.next() == Some(false));
+                let gone: Vec<_> = gone.map(|node| node.name).collect();
+                plan.faults.retain(|planned| !gone.contains(&planned.host));
+            },
+        );
     }
 
     /// ddmin: without each of so many parts; of more parts when none can go.

@@ -21,13 +21,11 @@ impl Kind for ClockJump {
     const SHARE: Option<(u64, u64)> = Some((40, 3));
 
     fn draw(dice: &mut Dice, world: &Shape) -> Option<Planned> {
-        Some(if dice.percent(30) {
-            // A store remembers requests for a quarter of an hour by its own clock: one that
-            // jumps over that forgets what a client may still send again.
-            let by_ms = dice.pick(&[-7_200_000, -60_000, -900, 900, 60_000, 600_000]);
+        let at_store = dice.percent(30);
+        let by_ms = dice.pick(&[-7_200_000, -60_000, -900, 900, 60_000, 7_200_000]);
+        Some(if at_store {
             world.at_store(dice, Boundary::Wrote, Self { by_ms })
         } else {
-            let by_ms = dice.pick(&[-7_200_000, -60_000, -900, 900, 60_000, 7_200_000]);
             world.at_node(dice, Boundary::Slept, Self { by_ms })
         })
     }
