@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands. Each is a list of named, timed steps that
 //! stops at the first failure. Not here: any logic of the engine, and no shell scripts.
 
+mod bench;
 mod chaos;
 mod conformance;
 mod counts;
@@ -41,6 +42,10 @@ cargo xtask sim planted [WORD]... [--seeds 2000]
                           plants each defect of sim/planted into a copy of the sources, and says
                           how many seeds it took to find it
 cargo xtask sim real      gives a copy of the sources a runtime whose turns panic: no seed may pass
+cargo xtask bench [--workload W] [--store S] [--host rust|node] [--at-once N] [--quick]
+                  [--lines FILE] [--page docs/performance.md]
+                          what a durable step costs here, beside what the machine could do: one
+                          JSON line for each measurement, and the page if it is asked for
 cargo xtask chaos [--store sqlite|postgres] [--seconds 60] [--workflows 500] [--seed 1]
                           Node processes on one store, killed once a second while they work
 cargo xtask differential [--operations 100000] [--seed 1] [--sequences N] [--steps 400]
@@ -73,6 +78,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "docs" => no_args(command, rest).and_then(|()| docs::run(&mut runner)),
         "tidy" => no_args(command, rest).and_then(|()| tidy::run(&mut runner)),
         "sim" => sim::run(&mut runner, rest),
+        "bench" => bench::run(&mut runner, rest),
         "chaos" => chaos::run(&mut runner, rest),
         "differential" => differential::run(&mut runner, rest),
         "conformance" => conformance::run(&mut runner, rest),

@@ -137,6 +137,13 @@ impl NativeStore {
         store.close().await.map_err(|error| of_provider(&error))
     }
 
+    /// Group commits of this handle so far, for the benchmarks; none of a store that does not
+    /// count them.
+    #[napi]
+    pub fn commits(&self) -> Option<i64> {
+        self.sqlite.as_ref().and_then(|sqlite| i64::try_from(sqlite.counters().commits).ok())
+    }
+
     /// Copy a SQLite store to a new file while it is in use.
     #[napi]
     pub async fn backup(&self, path: String) -> napi::Result<()> {

@@ -90,6 +90,7 @@ const RULES: &[Rule] = &[
     rule("duroxide-node", USERS),
     rule("duroxide-snapshots", USERS),
     rule("duroxide-tests", USERS),
+    rule("duroxide-bench", USERS),
     rule("duroxide-differential", USERS),
     rule("xtask", &[]),
 ];
