@@ -398,20 +398,21 @@ fn one(
         write_to(file, lines.join("\n"))?;
     }
     // A plan that was read from a file stays where it is.
-    let told = if from.is_some() { describe(&outcome) } else { tell(&outcome, plan)? };
+    let told = if from.is_some() { tell_of(&outcome) } else { tell(&outcome, plan)? };
     write!(out, "{told}")?;
     if let Some(file) = from.filter(|_| outcome.failure.is_some()) {
         writeln!(out, "  again: cargo xtask sim replay {}", file.display())?;
     }
-    explain(&outcome, &entries, out)?;
+    write!(out, "{}", explanation(&outcome, &entries))?;
     if outcome.failure.is_some() { Err(CliError::Failed) } else { Ok(()) }
 }
 
-/// What happened to the instance that a failure is about.
-fn explain(outcome: &Outcome, entries: &[Entry], out: &mut dyn Write) -> io::Result<()> {
+/// What happened to the instance that a failure is about; empty if it is about none.
+pub(crate) fn explanation(outcome: &Outcome, entries: &[Entry]) -> String {
     let about = outcome.failure.as_ref().and_then(|failure| failure.instance.as_ref());
-    let Some(instance) = about else { return Ok(()) };
-    writeln!(out, "what happened to `{instance}`:\n{}", report::timeline(entries, instance))
+    about.map_or(String::new(), |instance| {
+        format!("what happened to `{instance}`:\n{}\n", report::timeline(entries, instance))
+    })
 }
 
 fn share(
@@ -449,7 +450,7 @@ fn report(
         if index < EXPLAINED && outcome.failure.as_ref().is_some_and(|it| it.instance.is_some()) {
             // Seeds of a range leave no trace: once more, with one.
             let (outcome, entries) = run_traced(&plan, &workload, true);
-            explain(&outcome, &entries, out)?;
+            write!(out, "{}", explanation(&outcome, &entries))?;
         }
     }
     if !summary.is_whole {
@@ -519,7 +520,7 @@ fn read(path: &PathBuf) -> Result<Plan, CliError> {
 /// What there is to say of one run; of a failed one also where its plan is kept, and how to
 /// see it again.
 pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
-    let mut text = describe(outcome);
+    let mut text = tell_of(outcome);
     if outcome.failure.is_some() {
         let file = save(outcome, plan)?;
         let _ = writeln!(text, "  its plan, and again: cargo xtask sim replay {file}");
@@ -529,9 +530,19 @@ pub fn tell(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
 
 /// Keep the plan of a run; gives the file.
 fn save(outcome: &Outcome, plan: &Plan) -> io::Result<String> {
-    let file = format!("{FAILED}/{}-{}.json", outcome.workload, outcome.seed);
+    keep(outcome, plan, "").map(|file| file.display().to_string())
+}
+
+/// The same from wherever one stands.
+pub(crate) fn keep_beside(outcome: &Outcome, plan: &Plan, suffix: &str) -> io::Result<PathBuf> {
+    std::path::absolute(keep(outcome, plan, suffix)?)
+}
+
+fn keep(outcome: &Outcome, plan: &Plan, suffix: &str) -> io::Result<PathBuf> {
+    let file =
+        PathBuf::from(format!("{FAILED}/{}-{}{suffix}.json", outcome.workload, outcome.seed));
     std::fs::create_dir_all(FAILED)?;
-    write_to(file.as_ref(), spell(plan)?)?;
+    write_to(&file, spell(plan)?)?;
     Ok(file)
 }
 
@@ -540,7 +551,8 @@ fn write_to(file: &Path, what: impl AsRef<[u8]>) -> io::Result<()> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }
 
-fn describe(outcome: &Outcome) -> String {
+/// What there is to say of one run.
+pub(crate) fn tell_of(outcome: &Outcome) -> String {
     let mut text = String::new();
     let seed = outcome.seed;
     let _ = writeln!(text, "seed {seed} ({}): trace hash {}", outcome.workload, outcome.hash);

@@ -1,16 +1,20 @@
 //! The simulation as a library: a Rust project's own orchestrations under every fault, in
 //! its `cargo test`. Not here: what a run is (`run`), which faults there are (`fault`).
 
-use crate::cli::{CliError, load_for, tell};
+use crate::cli::{explanation, keep_beside, load_for, tell_of};
 use crate::dice::Dice;
 use crate::plan::{Action, InstancePlan, Plan, StepPlan};
-use crate::run::{Outcome, run};
+use crate::report;
+use crate::run::{Outcome, run, run_traced};
+use crate::shrink::shrink;
 use crate::swarm::Swarm;
 use crate::workload::{Finished, Workload};
 use duroxide_runtime::RuntimeOptions;
 use duroxide_sdk::{Registry, RegistryError};
 use serde::Serialize;
 use serde_json::Value;
+use std::env::VarError;
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +25,10 @@ use std::time::Duration;
 const SEED: &str = "DUROXIDE_SIM_SEED";
 /// Replays a plan instead of seeds.
 const PLAN: &str = "DUROXIDE_SIM_PLAN";
+/// Makes the plan of a failure small first, in at most so many runs.
+const SHRINK: &str = "DUROXIDE_SIM_SHRINK";
+/// What a simulation is called that was given no name outside a test.
+const UNNAMED: &str = "custom";
 /// How many instances of each start a world has, unless said.
 const INSTANCES: u64 = 10;
 
@@ -60,7 +68,7 @@ where
 {
     Simulation {
         workload: Custom {
-            name: "custom".to_owned(),
+            name: name_of_the_test(),
             code: Box::new(code),
             starts: Vec::new(),
             instances: INSTANCES,
@@ -71,6 +79,7 @@ where
         },
         swarm: Swarm::all(),
         seeds: 0..100,
+        test: name_of_the_test(),
     }
 }
 
@@ -81,6 +90,8 @@ pub struct Simulation {
     workload: Custom,
     swarm: Swarm,
     seeds: Range<u64>,
+    /// Where it was called.
+    test: String,
 }
 
 type Check = Box<dyn Fn(&Finished<'_>) -> Result<(), String> + Send + Sync>;
@@ -111,7 +122,8 @@ impl std::fmt::Debug for Custom {
 }
 
 impl Simulation {
-    /// What failures and plans call it, if there are several in one test program.
+    /// What failures and plans call it; the test's own name unless said. Two in one test need
+    /// two names.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.workload.name = name.into();
         self
@@ -197,11 +209,12 @@ impl Simulation {
     }
 
     /// Run all seeds, over the cores. `DUROXIDE_SIM_SEED` runs one of them alone,
-    /// `DUROXIDE_SIM_PLAN` a plan that was saved.
+    /// `DUROXIDE_SIM_PLAN` a plan that was saved; `DUROXIDE_SIM_SHRINK` (a number of runs)
+    /// beside one of them makes the plan of the failure as small as it goes.
     ///
     /// # Panics
-    /// If a seed fails: with what went wrong, where its plan was saved, and how to run it
-    /// again.
+    /// If a seed fails: with what went wrong and what happened to the instance concerned,
+    /// where its plan and a page of the run were saved, and how to run it again.
     pub fn check(self) {
         if let Err(told) = self.outcomes() {
             panic!("{told}");
@@ -214,7 +227,7 @@ impl Simulation {
     /// # Errors
     /// If a seed fails.
     pub fn outcomes(self) -> Result<Vec<Outcome>, String> {
-        let Self { workload, swarm, seeds } = self;
+        let Self { workload, swarm, seeds, test } = self;
         if workload.starts.is_empty() || workload.instances == 0 {
             return Err("nothing is started: there is nothing to check; call start()".to_owned());
         }
@@ -222,23 +235,21 @@ impl Simulation {
             return Err(format!("{seeds:?} is no seed: a range goes from its first to its end"));
         }
         let workload: Arc<dyn Workload> = Arc::new(workload);
-        let plans: Box<dyn Fn(u64) -> Plan + Sync> = match std::env::var(PLAN) {
-            Ok(file) => {
-                let plan = load_for(&PathBuf::from(file), &*workload)
-                    .map_err(|error: CliError| error.to_string())?;
-                return one(&plan, &workload).map(|outcome| vec![outcome]);
-            }
-            Err(_) => Box::new(|seed| Plan::draw(seed, &*workload, &swarm)),
-        };
-        if let Ok(seed) = std::env::var(SEED) {
-            let seed = seed.parse().map_err(|_| format!("{SEED}={seed} is not a number"))?;
-            return one(&plans(seed), &workload).map(|outcome| vec![outcome]);
+        let draw = |seed| Plan::draw(seed, &*workload, &swarm);
+        let runs = number(SHRINK)?;
+        if let Some(file) = said(PLAN)? {
+            let plan = load_for(&PathBuf::from(file), &*workload);
+            let plan = plan.map_err(|error| error.to_string())?;
+            return one(plan, &workload, &test, runs).map(|outcome| vec![outcome]);
+        }
+        if let Some(seed) = number(SEED)? {
+            return one(draw(seed), &workload, &test, runs).map(|outcome| vec![outcome]);
         }
         let next = AtomicU64::new(seeds.start);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shares = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..cores)
-                .map(|_| scope.spawn(|| work(&next, seeds.end, &*plans, &workload)))
+                .map(|_| scope.spawn(|| work((&next, seeds.end), &draw, &workload, &test)))
                 .collect();
             threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
         });
@@ -253,10 +264,10 @@ impl Simulation {
 
 /// Seeds, one after the other, until none is left or one fails.
 fn work(
-    next: &AtomicU64,
-    end: u64,
+    (next, end): (&AtomicU64, u64),
     plan: &(dyn Fn(u64) -> Plan + Sync),
     workload: &Arc<dyn Workload>,
+    test: &str,
 ) -> Result<Vec<Outcome>, String> {
     let mut outcomes = Vec::new();
     loop {
@@ -264,7 +275,7 @@ fn work(
         if seed >= end {
             return Ok(outcomes);
         }
-        match one(&plan(seed), workload) {
+        match one(plan(seed), workload, test, None) {
             Ok(outcome) => outcomes.push(outcome),
             Err(told) => {
                 next.store(end, Ordering::Relaxed);
@@ -274,13 +285,62 @@ fn work(
     }
 }
 
-fn one(plan: &Plan, workload: &Arc<dyn Workload>) -> Result<Outcome, String> {
-    let outcome = run(plan, workload);
+/// Run a plan. Of one that fails: the text to panic with.
+fn one(
+    plan: Plan,
+    workload: &Arc<dyn Workload>,
+    test: &str,
+    runs: Option<u64>,
+) -> Result<Outcome, String> {
+    let outcome = run(&plan, workload);
     if outcome.failure.is_none() {
         return Ok(outcome);
     }
-    let told = tell(&outcome, plan).map_err(|error| error.to_string())?;
-    Err(format!("{told}  in this test: {SEED}={} cargo test …, or {PLAN}=FILE", outcome.seed))
+    let small = runs.and_then(|runs| shrink(&plan, workload, runs, &mut |_, _| ()));
+    let (plan, suffix) = small.map_or((plan, ""), |small| (small.plan, ".small"));
+    Err(failed(&plan, workload, test, suffix).unwrap_or_else(|error| error.to_string()))
+}
+
+/// What there is to say of a plan that fails. It is kept, and so is a page of its run.
+fn failed(
+    plan: &Plan,
+    workload: &Arc<dyn Workload>,
+    test: &str,
+    suffix: &str,
+) -> io::Result<String> {
+    let (outcome, entries) = run_traced(plan, workload, true);
+    let file = keep_beside(&outcome, plan, suffix)?;
+    let again = format!("{PLAN}={} cargo test {test}", file.display());
+    let page = report::page(plan, &outcome, &entries, &again).map_err(io::Error::other)?;
+    let shown = file.with_extension("html");
+    std::fs::write(&shown, page)?;
+    let (told, explained) = (tell_of(&outcome), explanation(&outcome, &entries));
+    let shown = shown.display();
+    Ok(format!(
+        "{told}{explained}  again: {again}\n  make it small: {SHRINK}=400 before that\n  as a page for a browser: {shown}"
+    ))
+}
+
+/// What a variable of the environment says.
+fn said(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(value)) => Err(format!("{name}={} is no text", value.display())),
+    }
+}
+
+fn number(name: &str) -> Result<Option<u64>, String> {
+    let parse =
+        |value: String| value.parse().map_err(|_| format!("{name}={value} is not a number"));
+    said(name)?.map(parse).transpose()
+}
+
+/// The harness gives the thread of a test its path: so failures of two tests have two names.
+fn name_of_the_test() -> String {
+    let thread = std::thread::current();
+    let path = thread.name().filter(|name| *name != "main");
+    path.and_then(|path| path.rsplit("::").next()).unwrap_or(UNNAMED).to_owned()
 }
 
 impl Workload for Custom {

@@ -176,7 +176,11 @@ fn clock(whose: &str, clock: &ClockPlan) -> Problem {
     within(&format!("{whose}.clock.drift_ppm"), clock.drift_ppm, DRIFT_PPM)
 }
 
-fn within<T: PartialOrd + Display>(what: &str, found: T, range: RangeInclusive<T>) -> Problem {
+fn within<T: PartialOrd + Copy + Display>(
+    what: &str,
+    found: T,
+    range: RangeInclusive<T>,
+) -> Problem {
     if range.contains(&found) {
         return Ok(());
     }

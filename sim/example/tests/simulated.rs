@@ -52,9 +52,33 @@ fn a_wrong_expectation_is_told_with_the_seed_that_shows_it() {
         .seeds(7..8)
         .outcomes()
         .unwrap_err();
-    for part in ["seed 7 FAILED", "[workload]", "Undone", "DUROXIDE_SIM_SEED=7"] {
+    for part in [
+        "seed 7 FAILED",
+        "[workload]",
+        "Undone",
+        "what happened to `transfer-",
+        "target/sim/wrong-7",
+        "cargo test a_wrong_expectation_is_told_with_the_seed_that_shows_it",
+        ".html",
+    ] {
         assert!(told.contains(part), "{part} is not in: {told}");
     }
+}
+
+#[test]
+fn a_failure_is_made_small_where_that_is_asked_for() {
+    let small = PathBuf::from("target/sim/wrong-7.small.json");
+    let _ = std::fs::remove_file(&small);
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_wrong_expectation_is_told_with_the_seed_that_shows_it"])
+        .envs([("DUROXIDE_SIM_SEED", "7"), ("DUROXIDE_SIM_SHRINK", "60")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let plan: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(small).unwrap()).unwrap();
+    assert_eq!(plan["faults"], serde_json::json!([]));
+    assert_eq!(plan["instances"].as_array().map(Vec::len), Some(1));
 }
 
 /// What it runs is decided by the environment; see the test below.
@@ -94,11 +118,17 @@ fn the_environment_replays_one_seed_or_a_plan_and_says_what_it_cannot_read() {
     for (name, value, named) in [
         ("DUROXIDE_SIM_SEED", "nine", "DUROXIDE_SIM_SEED=nine is not a number"),
         ("DUROXIDE_SIM_PLAN", "no-such-plan.json", "no-such-plan.json: No such file"),
+        ("DUROXIDE_SIM_SHRINK", "much", "DUROXIDE_SIM_SHRINK=much is not a number"),
     ] {
         let (passed, told) = run(name, value);
         assert!(!passed && told.contains(named), "{told}");
     }
-    let plan = saved_plan();
+    let (passed, told) = run("DUROXIDE_SIM_PLAN", saved_plan("other").to_str().unwrap());
+    assert!(
+        !passed && told.contains("the simulation `other`, and this one is `replaced`"),
+        "{told}"
+    );
+    let plan = saved_plan("replaced");
     let (passed, told) = run("DUROXIDE_SIM_PLAN", plan.to_str().unwrap());
     assert!(passed && told.contains("ran [(7, "), "{told}");
     let again = run("DUROXIDE_SIM_PLAN", plan.to_str().unwrap()).1;
@@ -107,17 +137,18 @@ fn the_environment_replays_one_seed_or_a_plan_and_says_what_it_cannot_read() {
     assert_eq!(hash(&told), hash(&again));
 }
 
-/// The plan of a seed that fails, under the name of the range above, where it passes.
-fn saved_plan() -> PathBuf {
+/// The plan of a seed that fails, under this name: that of the range above, where it passes.
+fn saved_plan(name: &str) -> PathBuf {
     let told = simulate(registry)
-        .named("replaced")
+        .named(name)
         .start("Transfer", pay("ben"))
         .completes_with(Outcome::Undone)
         .seeds(7..8)
         .outcomes()
         .unwrap_err();
-    assert!(told.contains("target/sim/replaced-7.json"), "{told}");
-    PathBuf::from("target/sim/replaced-7.json").canonicalize().unwrap()
+    let file = format!("target/sim/{name}-7.json");
+    assert!(told.contains(&file), "{told}");
+    PathBuf::from(file).canonicalize().unwrap()
 }
 
 #[test]
