@@ -51,15 +51,15 @@ pub(crate) struct Read {
 
 /// All that was read of an instance has it; gives its execution.
 pub(crate) fn fits(id: &InstanceId, read: &Read) -> Verdict<ExecutionId> {
-    let wrong = |what: &str| Err(Wrong::of(READS, format!("{what}, though it exists")));
-    let Some(info) = &read.info else { return wrong("it has no status") };
+    let told = |what: &str| Err(Wrong::of(READS, format!("{what}, though it exists")));
+    let Some(info) = &read.info else { return told("it has no status") };
     if read.last.is_none_or(|last| last < info.execution) {
-        return wrong("its executions end too early");
+        return told("its executions end too early");
     }
     if !read.tree.as_ref().is_some_and(|tree| tree.ids.contains(id)) {
-        return wrong("it is in no tree");
+        return told("it is in no tree");
     }
-    if read.listed { Ok(info.execution) } else { wrong("it is not listed") }
+    if read.listed { Ok(info.execution) } else { told("it is not listed") }
 }
 
 /// What must be there is.
