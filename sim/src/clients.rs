@@ -2,10 +2,11 @@
 //! their end, through the production client. Not here: whether the end is right (`oracle`).
 
 use crate::host::{Death, Host};
+use crate::oracle::answers::{self, Deletion, Read};
 use crate::plan::{Action, InstancePlan};
 use crate::stage::Order;
 use crate::sync::lock;
-use crate::wrong::{Verdict, Wrong};
+use crate::wrong::Verdict;
 use duroxide_core::{EventKind, InstanceId, Payload};
 use duroxide_provider::env::Env;
 use duroxide_provider::{InstanceInfo, InstanceState, ListFilter, PruneRule, Selection};
@@ -75,16 +76,6 @@ pub(crate) async fn see_through(
         async move { visit.see(plan).await.map_err(|wrong| wrong.with(id)) }
     });
     join_all(all).await.into_iter().collect()
-}
-
-/// What a deletion came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deletion {
-    Done,
-    /// It runs.
-    Refused,
-    /// There is no such instance.
-    Missed,
 }
 
 struct Visit<'a> {
@@ -188,10 +179,7 @@ impl Visit<'_> {
             }
         };
         let (tries, came) = self.until_known(delete).await?;
-        // Unless an earlier try did it.
-        if came == Deletion::Missed && exists && tries == 1 {
-            return Err(Wrong::of("deleted", format!("`{id}` was not found when it was deleted")));
-        }
+        answers::deleted(id, came, exists, tries)?;
         if came != Deletion::Refused {
             self.is_gone(id).await?;
             lock(&self.theirs).remove(id);
@@ -201,10 +189,8 @@ impl Visit<'_> {
 
     async fn is_gone(&self, id: &str) -> Verdict<u64> {
         let (tries, found) = self.until_known(|| self.client.status(id)).await?;
-        match found {
-            None => Ok(tries),
-            Some(found) => Err(Wrong::of("deleted", format!("`{id}` is there again: {found:?}"))),
-        }
+        answers::gone(id, found.as_ref())?;
+        Ok(tries)
     }
 
     /// Every node in turn goes down, and comes back with this build.
@@ -251,7 +237,7 @@ impl Visit<'_> {
 
     async fn status(&self, id: &str) -> Verdict<InstanceInfo> {
         let (_, info) = self.until_known(|| self.client.status(id)).await?;
-        info.ok_or_else(|| Wrong::of("lost instance", "it was started, and does not exist"))
+        answers::there(info, "it was started")
     }
 
     /// Read what there is to read of an instance, and see that it fits together.
@@ -267,16 +253,10 @@ impl Visit<'_> {
         if may_miss {
             return Ok(tries);
         }
-        let told = |what: &str| Wrong::of("reads", format!("{what}, though it exists"));
-        let info = info.ok_or_else(|| told("it has no status"))?;
-        self.until_known(|| client.history(id, info.execution)).await?;
-        if executions.last().is_none_or(|last| last.execution < info.execution) {
-            return Err(told("its executions end too early"));
-        }
-        if !tree.is_some_and(|tree| tree.ids.contains(&InstanceId::from(id))) {
-            return Err(told("it is in no tree"));
-        }
-        if listed { Ok(tries) } else { Err(told("it is not listed")) }
+        let last = executions.last().map(|last| last.execution);
+        let execution = answers::fits(&id.into(), &Read { info, last, tree, listed })?;
+        self.until_known(|| client.history(id, execution)).await?;
+        Ok(tries)
     }
 
     async fn is_listed(&self, id: &str) -> Verdict<bool> {
@@ -304,11 +284,9 @@ impl Visit<'_> {
             tries += 1;
             match ask().await {
                 Ok(answer) => return Ok((tries, answer)),
-                Err(ClientError::Store { error }) if error.is_transient() => {
-                    self.env.sleep(AGAIN).await;
-                }
-                Err(error) => return Err(Wrong::of("client", error.to_string())),
+                Err(error) => answers::passes(&error)?,
             }
+            self.env.sleep(AGAIN).await;
         }
     }
 }

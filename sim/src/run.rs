@@ -193,5 +193,5 @@ async fn verify(props: Arc<Props>, env: Env) -> Verdict {
         seen: &seen,
     };
     *lock(&props.checked) = ended.check().await?;
-    props.backend.check_integrity(props.stage.plan.store.kind)
+    props.backend.check_file(props.stage.plan.store.kind)
 }

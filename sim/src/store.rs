@@ -6,7 +6,7 @@ use crate::counts::sometimes;
 use crate::dice::Dice;
 use crate::fault::{DiskTrouble, ServerTrouble, SqlState, Then};
 use crate::host::Host;
-use crate::oracle::{Fact, Ledger};
+use crate::oracle::{Fact, Ledger, is_whole_and_empty};
 use crate::plan::{StoreKind, Sync};
 use crate::point::{Boundary, DiskCall, Op};
 use crate::sync::lock;
@@ -28,32 +28,6 @@ const SECRET: &str = "the simulation";
 const FILE: &str = "/store.db";
 /// How long the store's host waits before it tries again to open what would not open.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// Rows that nothing needs when everything has ended, and nobody would ever remove.
-const LEFT_OVER: [(&str, &str); 9] = [
-    ("messages", "inbox"),
-    ("activities", "activities"),
-    ("instances that are held, or have something to do", {
-        "instances WHERE lease IS NOT NULL OR ready_at IS NOT NULL"
-    }),
-    ("executions of nobody", {
-        "executions WHERE incarnation NOT IN (SELECT incarnation FROM instances)"
-    }),
-    ("events of no execution", {
-        "events WHERE (incarnation, execution) NOT IN
-             (SELECT incarnation, execution FROM executions)"
-    }),
-    ("statuses of nobody", {
-        "statuses WHERE incarnation NOT IN (SELECT incarnation FROM instances)"
-    }),
-    ("values of nobody", "kv WHERE incarnation NOT IN (SELECT incarnation FROM instances)"),
-    ("values of nobody, of an execution before", {
-        "kv_base WHERE incarnation NOT IN (SELECT incarnation FROM instances)"
-    }),
-    ("commits of nobody that were given up", {
-        "abandoned WHERE incarnation NOT IN (SELECT incarnation FROM instances)"
-    }),
-];
 
 /// The store of a world. It outlives the lives of its host.
 pub(crate) struct Backend {
@@ -77,9 +51,8 @@ impl Backend {
         Self { disk: Disk::new(seed), open: Mutex::default(), server: Mutex::default() }
     }
 
-    /// Whether SQLite finds its file whole, if that is the store, and nothing is left in it
-    /// when everything has ended.
-    pub(crate) fn check_integrity(&self, kind: StoreKind) -> Verdict {
+    /// What must hold of SQLite's file, if that is the store, when everything has ended.
+    pub(crate) fn check_file(&self, kind: StoreKind) -> Verdict {
         if kind == StoreKind::Postgres {
             return Ok(());
         }
@@ -88,18 +61,7 @@ impl Backend {
         let process = self.disk.process();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let sql = Connection::open_with_flags_and_vfs(FILE, flags, process.vfs())?;
-        let said: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-        if said != "ok" {
-            return Err(Wrong::of("integrity", said));
-        }
-        for (what, rows) in LEFT_OVER {
-            let query = format!("SELECT count(*) FROM {rows}");
-            let found: i64 = sql.query_row(&query, [], |row| row.get(0))?;
-            if found > 0 {
-                return Err(Wrong::of("rows", format!("{found} rows are left: {what}")));
-            }
-        }
-        Ok(())
+        is_whole_and_empty(&sql)
     }
 
     /// The store, not through the network: for those who only compare.

@@ -16,6 +16,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+/// Oracle: a run comes to its end.
+const LIVENESS: &str = "liveness";
 const TICK: Duration = Duration::from_millis(1);
 /// So many steps in a row without anything to wait for are enough to say that nothing comes.
 const QUIET_STEPS: u32 = 3;
@@ -150,16 +152,7 @@ impl<'a> World<'a> {
             if over {
                 return Ok(());
             }
-            // Idle nodes ask every few minutes, for as long as the run may last.
-            let most = MOST_STEPS + at_most.as_secs() / 4;
-            if steps > most {
-                let problem = format!("not everything ended within {most} steps");
-                return Err(Wrong::of("liveness", problem));
-            }
-            if self.now() > at_most {
-                let problem = format!("not everything ended within {at_most:?} of virtual time");
-                return Err(Wrong::of("liveness", problem));
-            }
+            has_time_left(steps, self.now(), at_most)?;
             // A step ends when no host has anything left to do; so only a message, or what one
             // host did to another in it, makes the next one.
             if before != self.stage.stirs() || self.is_something_under_way() {
@@ -183,7 +176,7 @@ impl<'a> World<'a> {
             if self.quiet < QUIET_STEPS {
                 return Ok(());
             }
-            return Err(Wrong::of("liveness", "everybody waits, and nobody for a time"));
+            return Err(Wrong::of(LIVENESS, "everybody waits, and nobody for a time"));
         };
         let whole = next.saturating_sub(self.now()).as_nanos().div_ceil(TICK.as_nanos());
         self.ahead += Duration::from_millis(whole as u64);
@@ -295,6 +288,21 @@ impl<'a> World<'a> {
             }
         }
     }
+}
+
+/// A run has taken so many steps and so much virtual time: it must end within these bounds.
+fn has_time_left(steps: u64, now: Duration, at_most: Duration) -> Verdict {
+    // Idle nodes ask every few minutes, for as long as the run may last.
+    let most = MOST_STEPS + at_most.as_secs() / 4;
+    if steps > most {
+        let problem = format!("not everything ended within {most} steps");
+        return Err(Wrong::of(LIVENESS, problem));
+    }
+    if now > at_most {
+        let problem = format!("not everything ended within {at_most:?} of virtual time");
+        return Err(Wrong::of(LIVENESS, problem));
+    }
+    Ok(())
 }
 
 fn report(host: &Host, ended: Verdict) {

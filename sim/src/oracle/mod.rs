@@ -5,10 +5,12 @@
 //! `end` reads what is left.
 //! Online and at the end: `chain`, `append`, `grammar`, `lease`, `ends`, `completion`, `mail`,
 //! `owed`, `timers`, `late`, `order`, `effects`, `sessions`, `told`, `status`, `stop`,
-//! `succession`, `promises`; at the end only: `children`, `quiescence`. `resident` compares
+//! `succession`, `promises`; at the end only: `children`, `quiescence`,
+//! `file`. `answers` judges what clients were answered. `resident` compares
 //! copies with cold replays, `model` everything with a reference model of the whole engine.
 //! What clients may have deleted is left out (`managed`), but for `gone`.
 
+pub(crate) mod answers;
 mod append;
 mod chain;
 mod children;
@@ -18,6 +20,7 @@ mod effects;
 mod end;
 mod ends;
 mod fact;
+mod file;
 mod gone;
 mod grammar;
 mod late;
@@ -46,6 +49,7 @@ mod build;
 pub(crate) use cold::Cold;
 pub(crate) use end::{Checked, Ended};
 pub(crate) use fact::{Attempt, Fact, Moment};
+pub(crate) use file::is_whole_and_empty;
 pub(crate) use ledger::Ledger;
 
 use crate::outside::Outside;

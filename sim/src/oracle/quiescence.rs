@@ -1,13 +1,15 @@
 //! Oracle "left over": when everything has ended, nothing is left: no queue has a row, no
-//! instance runs or waits or has mail, and the store's counts agree with what it holds.
+//! instance runs or waits or has mail, and no name waits for a node. Oracle "counts": the
+//! store's counts agree with what it holds.
 
 use super::fact::{Instance, Oracle, Stored, wrong};
 use crate::wrong::{Verdict, Wrong};
 use duroxide_provider::env::Env;
-use duroxide_provider::{ProviderError, QueueDepths, Store, UnclaimedNames};
+use duroxide_provider::{ProviderError, QueueDepths, Store, SystemMetrics, UnclaimedNames};
 use std::time::Duration;
 
 const NAME: &str = "left over";
+const COUNTS: &str = "counts";
 
 /// Looks at the end only.
 #[derive(Default)]
@@ -64,15 +66,14 @@ fn unclaimed(names: &UnclaimedNames) -> Verdict {
     Err(Wrong::of(NAME, format!("all queues are empty, and nobody has claimed {names:?}")))
 }
 
-/// The store's counts agree with its instances.
-pub(super) async fn counts_agree(store: &dyn Store, instances: &[Instance]) -> Verdict {
-    let metrics = store.metrics().await?;
+/// The store's counts agree with its instances, all of which have ended.
+pub(super) fn counts_agree(metrics: &SystemMetrics, instances: &[Instance]) -> Verdict {
     let executions: usize = instances.iter().map(|instance| instance.executions.len()).sum();
     let ended = metrics.completed + metrics.failed + metrics.terminated;
     let (held, counted) = (instances.len() as u64, (metrics.instances, ended));
     if counted != (held, held) || metrics.executions != executions as u64 {
         let problem = format!("{held} instances, {executions} executions, and {metrics:?}");
-        return Err(Wrong::of("counts", problem));
+        return Err(Wrong::of(COUNTS, problem));
     }
     Ok(())
 }
@@ -81,8 +82,8 @@ pub(super) async fn counts_agree(store: &dyn Store, instances: &[Instance]) -> V
 mod tests {
     use super::super::build::{Feed, ended, started, stored};
     use super::*;
-    use duroxide_core::Payload;
-    use duroxide_provider::InstanceState;
+    use duroxide_core::{Payload, TimeMs};
+    use duroxide_provider::{InstanceState, UnclaimedName};
 
     fn over() -> Instance {
         let mut over = stored(vec![started(), ended(2)]);
@@ -105,5 +106,31 @@ mod tests {
         let mut waits = over();
         waits.info.waiting = Some("a timer".to_owned());
         feed.wrong(|feed| feed.end(&[waits]), NAME, "and waits");
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_claimed_is_found() {
+        let (name, version, since) = ("ship".to_owned(), None, TimeMs(0));
+        let (orchestrations, activities, store_now) = (Vec::new(), Vec::new(), TimeMs(1));
+        let mut names = UnclaimedNames { orchestrations, activities, store_now };
+        unclaimed(&names).unwrap();
+        names.activities.push(UnclaimedName { name, version, since });
+        assert_eq!(unclaimed(&names).unwrap_err().oracle, NAME);
+    }
+
+    #[test]
+    fn counts_that_are_not_those_of_what_is_there_are_found() {
+        let right =
+            SystemMetrics { instances: 1, executions: 1, completed: 1, ..SystemMetrics::default() };
+        counts_agree(&right, &[over()]).unwrap();
+        for wrong in [
+            SystemMetrics { instances: 2, ..right },
+            SystemMetrics { executions: 2, ..right },
+            SystemMetrics { completed: 0, ..right },
+            SystemMetrics { failed: 1, ..right },
+        ] {
+            assert_eq!(counts_agree(&wrong, &[over()]).unwrap_err().oracle, COUNTS, "{wrong:?}");
+        }
+        assert_eq!(counts_agree(&right, &[]).unwrap_err().oracle, COUNTS);
     }
 }

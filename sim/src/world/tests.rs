@@ -1,6 +1,6 @@
 //! The world by itself: time, faults and determinism, with a workload of no meaning.
 
-use super::World;
+use super::{LIVENESS, MOST_STEPS, World, has_time_left};
 use crate::counts::IDLE;
 use crate::fault::{Fault, Hold, HostLoss, Kill, Partition};
 use crate::plan::{ClockPlan, Plan, Planned, STORE};
@@ -144,6 +144,34 @@ fn a_world_in_which_everybody_waits_for_ever_is_a_failure() {
     world.client(CLIENT, |_, _| std::future::pending());
     let reason = world.run(HOUR).unwrap_err().to_string();
     assert!(reason.contains("everybody waits"), "{reason}");
+}
+
+#[test]
+fn a_world_that_is_not_done_in_time_is_a_failure() {
+    let stage = Stage::new(plan(1), false);
+    let mut world = World::new(&stage);
+    world.client(CLIENT, |_, env| async move {
+        for _ in 0..3 {
+            env.sleep(HOUR).await;
+        }
+        Ok(())
+    });
+    let wrong = world.run(HOUR).unwrap_err();
+    assert_eq!(wrong.oracle, LIVENESS);
+    assert!(wrong.sentence.ends_with("within 3600s of virtual time"), "{wrong}");
+}
+
+#[test]
+fn a_run_has_so_many_steps_and_so_much_time_and_no_more() {
+    let most = MOST_STEPS + HOUR.as_secs() / 4;
+    has_time_left(most, HOUR, HOUR).unwrap();
+    let wrong = has_time_left(most + 1, HOUR, HOUR).unwrap_err();
+    assert_eq!(wrong.oracle, LIVENESS);
+    assert!(wrong.sentence.ends_with(&format!("within {most} steps")), "{wrong}");
+    assert_eq!(
+        has_time_left(1, HOUR + Duration::from_millis(1), HOUR).unwrap_err().oracle,
+        LIVENESS
+    );
 }
 
 #[test]
