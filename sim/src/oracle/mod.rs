@@ -5,9 +5,9 @@
 //! `end` reads what is left.
 //! Online and at the end: `chain`, `append`, `grammar`, `lease`, `ends`, `completion`, `mail`,
 //! `owed`, `timers`, `late`, `order`, `effects`, `sessions`, `told`, `status`, `stop`,
-//! `succession`, `promises`; at the end only: `children`, `quiescence`,
-//! `file`. `answers` judges what clients were answered. `resident` compares
-//! copies with cold replays, `model` everything with a reference model of the whole engine.
+//! `succession`, `promises`; at the end only: `children`, `quiescence`, `file`. `answers` judges
+//! what clients were answered, `resident` compares copies with cold replays, `model` everything
+//! with a reference model of the whole engine.
 //! What clients may have deleted is left out (`managed`), but for `gone`.
 
 pub(crate) mod answers;
