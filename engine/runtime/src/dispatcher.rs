@@ -71,6 +71,8 @@ pub(crate) async fn dispatch(node: Arc<Node>) {
         match lease(&node, reserved.len()).await {
             Ok((lease, leased)) => {
                 more = leased.len() >= reserved.len();
+                let died = leased.iter().any(|leased| leased.attempt > 1);
+                node.permits.unbegun.leased(leased.len(), more, died);
                 hand_out(&node, lease, leased, asked, reserved).await;
                 node.marks.forget(asked, |key| node.drivers.holds(key));
             }
@@ -82,7 +84,7 @@ pub(crate) async fn dispatch(node: Arc<Node>) {
 
 /// Permits for what can be worked on, and for what can be begun soon: at least one of each.
 async fn reserve_for_drivers(node: &Node) -> Option<Vec<Reserved>> {
-    let (instances, unbegun) = (&node.permits.instances, &node.permits.unbegun);
+    let (instances, unbegun) = (&node.permits.instances, &node.permits.unbegun.permits);
     let first = async {
         let held = Arc::clone(instances).acquire_owned().await.ok()?;
         let unbegun = Arc::clone(unbegun).acquire_owned().await.ok()?;

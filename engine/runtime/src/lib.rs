@@ -29,6 +29,7 @@ mod sdk_host;
 mod store_clock;
 mod stranded;
 mod tasks;
+mod window;
 mod workers;
 
 pub use client::{Client, ClientError, StartRequest, Started, waiting_for};

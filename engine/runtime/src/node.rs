@@ -13,6 +13,7 @@ use crate::running::{HeldActivity, Running};
 use crate::store_clock::StoreClock;
 use crate::stranded::Stranded;
 use crate::tasks::Tasks;
+use crate::window::Window;
 use duroxide_core::Limits;
 use duroxide_provider::env::Env;
 use duroxide_provider::{
@@ -30,6 +31,12 @@ use tokio_util::sync::CancellationToken;
 /// commit waits for the disk, others step. Those that only wait for activities do not
 /// count.
 const INSTANCES_PER_TURN: usize = 16;
+
+/// With so few attempts allowed, one that was charged for nothing matters.
+const FEW_ATTEMPTS: u32 = 2;
+
+/// How many activities are claimed and not begun, for each that runs at once.
+const CLAIMS_PER_WORKER: usize = 8;
 
 /// How long a full store is not asked for work.
 const PAUSE_WHEN_FULL: Duration = Duration::from_secs(1);
@@ -74,11 +81,13 @@ pub(crate) struct Permits {
     pub(crate) turns: Arc<Semaphore>,
     /// Instances worked on at once.
     pub(crate) instances: Arc<Semaphore>,
-    /// Instances leased whose turn has not begun. A lease counts as an attempt, so a node
-    /// that dies must not have held a backlog that it never came to.
-    pub(crate) unbegun: Arc<Semaphore>,
+    /// Instances leased whose turn has not begun.
+    pub(crate) unbegun: Window,
     /// Activities run at once.
     pub(crate) workers: Arc<Semaphore>,
+    /// Activities claimed by commits that are under way or have just been answered, and that
+    /// have not begun: more than can run at once, because a crowd of short ones shares a commit.
+    pub(crate) claims: Arc<Semaphore>,
 }
 
 /// Told when the store may have something new.
@@ -97,11 +106,17 @@ impl Permits {
         let turns = options.orchestration_concurrency.min(Semaphore::MAX_PERMITS);
         let instances = turns.saturating_mul(INSTANCES_PER_TURN).min(Semaphore::MAX_PERMITS);
         let workers = options.worker_concurrency.min(Semaphore::MAX_PERMITS);
+        // Where one that never began may be the last, none is leased before its time.
+        let few_attempts = options.max_attempts <= FEW_ATTEMPTS;
+        let claims = workers
+            .saturating_mul(if few_attempts { 1 } else { CLAIMS_PER_WORKER })
+            .min(Semaphore::MAX_PERMITS);
         Self {
             turns: Arc::new(Semaphore::new(turns)),
             instances: Arc::new(Semaphore::new(instances)),
-            unbegun: Arc::new(Semaphore::new(turns)),
+            unbegun: Window::new(turns, if few_attempts { turns } else { instances }),
             workers: Arc::new(Semaphore::new(workers)),
+            claims: Arc::new(Semaphore::new(claims)),
         }
     }
 }

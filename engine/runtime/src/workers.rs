@@ -18,8 +18,12 @@ use duroxide_provider::{
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+
+/// How long a claimed activity waits for a worker of this node before it is for everybody.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// An attempt that ended, held until the store has acknowledged its outcome.
 #[derive(Debug)]
@@ -113,6 +117,42 @@ pub(crate) fn start(
     lease: LeaseId,
     permit: OwnedSemaphorePermit,
 ) {
+    begin(node, activity, lease, Slot::Worker(permit));
+}
+
+/// Run an activity that a commit has claimed, as soon as a worker is free. That is at once,
+/// unless the workers have all met something that takes its time: then another is to have it.
+pub(crate) fn start_claimed(
+    node: &Arc<Node>,
+    activity: LeasedActivity,
+    lease: LeaseId,
+    claim: OwnedSemaphorePermit,
+) {
+    begin(node, activity, lease, Slot::Claim(claim));
+}
+
+/// What was reserved for an activity.
+enum Slot {
+    Worker(OwnedSemaphorePermit),
+    Claim(OwnedSemaphorePermit),
+}
+
+impl Slot {
+    /// The worker that it has, or gets soon.
+    async fn worker(self, node: &Node) -> Option<OwnedSemaphorePermit> {
+        let _claim = match self {
+            Self::Worker(permit) => return Some(permit),
+            Self::Claim(claim) => claim,
+        };
+        tokio::select! {
+            biased;
+            worker = Arc::clone(&node.permits.workers).acquire_owned() => worker.ok(),
+            () = node.env.clock.sleep(PATIENCE) => None,
+        }
+    }
+}
+
+fn begin(node: &Arc<Node>, activity: LeasedActivity, lease: LeaseId, slot: Slot) {
     let held = HeldActivity { activity: activity.activity, lease };
     // A turn that kills its process must be charged to the turn: after a first attempt
     // that came to nothing, the result goes to the store before any turn sees it.
@@ -121,11 +161,19 @@ pub(crate) fn start(
     node.wakes.held.notify_one();
     let (runner, worker) = (Arc::clone(node), Arc::clone(node));
     node.spawn_work("activity", async move {
+        let Some(permit) = slot.worker(&runner).await else { return forgo(&runner, held).await };
         let outcome = run(&runner, activity, cancelled).await;
         drop(permit);
         let finished = Finished { held, at: runner.clock.now(), outcome };
         deliver(&worker, finished, fusable).await;
     });
+}
+
+/// Leave an activity that was not begun to whoever has a worker for it.
+async fn forgo(node: &Node, held: HeldActivity) {
+    node.running.settle(held);
+    node.drivers.tell(held.activity.incarnation, DriverMail::LessInFlight);
+    node.give_back_activities(vec![held]).await;
 }
 
 async fn run(

@@ -11,7 +11,7 @@ use duroxide_runtime::RuntimeOptions;
 use duroxide_sdk::{
     ActivityContext, Backoff, OrchestrationContext, OrchestrationError, Registry, RetryPolicy,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -152,5 +152,41 @@ async fn a_node_that_dies_charges_what_it_began_and_not_its_backlog() {
         }
     }
     assert!(poisoned.len() <= 1, "only the next in line may have been charged: {poisoned:?}");
+    runtime.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_claimed_beyond_the_workers_waits_without_an_attempt() {
+    let (world, seen) = (World::new().await, Seen::default());
+    let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let slow = {
+        let (seen, at_once, most) = (Arc::clone(&seen), Arc::clone(&at_once), Arc::clone(&most));
+        move |ctx: ActivityContext, (): ()| {
+            let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
+            seen.lock().unwrap().push(ctx.attempt());
+            async move {
+                most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                at_once.fetch_sub(1, Ordering::SeqCst);
+                Ok::<_, String>(())
+            }
+        }
+    };
+    let code = |ctx: OrchestrationContext, (): ()| async move {
+        let all: Vec<_> = (0..12).map(|_| ctx.activity::<()>("Slow", &())).collect();
+        ctx.join(all).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, OrchestrationError>(())
+    };
+    let registry = Registry::builder()
+        .register_activity("Slow", slow)
+        .register_orchestration("Fan", code)
+        .build()
+        .unwrap();
+    let two_workers = RuntimeOptions { worker_concurrency: 2, ..RuntimeOptions::default() };
+    let runtime = world.node(registry, two_workers);
+    world.start("fan", "Fan", ()).await;
+    assert!(matches!(world.ended("fan").await.state, InstanceState::Completed { .. }));
+    assert_eq!(*seen.lock().unwrap(), [1; 12]);
+    assert_eq!(most.load(Ordering::SeqCst), 2);
     runtime.shutdown(PATIENCE).await;
 }

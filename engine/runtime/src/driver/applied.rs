@@ -90,7 +90,7 @@ impl Driver {
                 continue;
             };
             let activity = self.claimed_activity(new, claimed.attempt);
-            workers::start(&self.node, activity, request.commit_id.claim_lease(), permit);
+            workers::start_claimed(&self.node, activity, request.commit_id.claim_lease(), permit);
         }
     }
 

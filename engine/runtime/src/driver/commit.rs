@@ -128,14 +128,15 @@ impl Driver {
         Sent { request, permits, asked, given, unadmitted, wants_mail, fingerprint, cold, handled }
     }
 
-    /// Permits for the activities that the turn schedules and this node can run.
+    /// Permits for the activities that the turn schedules and this node can run. None if all
+    /// its workers are busy: another node may have some that are not.
     fn reserve(&self, turn: &Commit) -> Vec<OwnedSemaphorePermit> {
         let node = &self.node;
-        let idle = node.options.worker_concurrency == 0 || node.stopping();
+        let idle = node.permits.workers.available_permits() == 0 || node.stopping();
         if idle || node.is_full() || node.has_backlog() {
             return Vec::new();
         }
-        reserve(&node.permits.workers, self.claimable(turn).count())
+        reserve(&node.permits.claims, self.claimable(turn).count())
     }
 
     fn claimable<'a>(&'a self, turn: &'a Commit) -> impl Iterator<Item = &'a NewActivity> {
