@@ -7,7 +7,7 @@ mod common;
 use common::{PATIENCE, World};
 use duroxide_core::{EventKind, ExecutionId, Failure, FailureKind};
 use duroxide_provider::InstanceState;
-use duroxide_runtime::RuntimeOptions;
+use duroxide_runtime::{RuntimeOptions, system_env};
 use duroxide_sdk::{
     ActivityContext, Backoff, OrchestrationContext, OrchestrationError, Registry, RetryPolicy,
 };
@@ -159,14 +159,16 @@ async fn a_node_that_dies_charges_what_it_began_and_not_its_backlog() {
 async fn what_is_claimed_beyond_the_workers_waits_without_an_attempt() {
     let (world, seen) = (World::new().await, Seen::default());
     let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let clock = system_env().clock;
     let slow = {
         let (seen, at_once, most) = (Arc::clone(&seen), Arc::clone(&at_once), Arc::clone(&most));
         move |ctx: ActivityContext, (): ()| {
             let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
+            let clock = Arc::clone(&clock);
             seen.lock().unwrap().push(ctx.attempt());
             async move {
                 most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                clock.sleep(Duration::from_millis(50)).await;
                 at_once.fetch_sub(1, Ordering::SeqCst);
                 Ok::<_, String>(())
             }
