@@ -4,7 +4,7 @@
 //! goes. What an instance needs to end stays: its own steps, and everybody's deployments. So
 //! the plan passes once the bug is fixed. Not here: running a plan (`run`).
 
-use crate::plan::{Action, ClockPlan, InstancePlan, Plan};
+use crate::plan::{Action, ClockPlan, InstancePlan, Plan, STORE};
 use crate::run::run;
 use crate::workload::Workload;
 use crate::wrong::Wrong;
@@ -111,10 +111,8 @@ impl Search<'_> {
         self.minimise(
             |plan| plan.nodes.len(),
             |plan, keep| {
-                let mut keep = keep.iter().copied();
-                let gone = plan.nodes.extract_if(.., |_| keep.next() == Some(false));
-                let gone: Vec<_> = gone.map(|node| node.name).collect();
-                plan.faults.retain(|planned| !gone.contains(&planned.host));
+                retain(&mut plan.nodes, keep);
+                drop_faults_of_nobody(plan);
             },
         );
     }
@@ -145,7 +143,10 @@ impl Search<'_> {
     /// A world without what need not be.
     fn plain(&mut self) {
         let changes: [fn(&mut Plan); 6] = [
-            |plan| plan.clients = 1,
+            |plan| {
+                plan.clients = 1;
+                drop_faults_of_nobody(plan);
+            },
             |plan| plan.nodes.iter_mut().for_each(|node| node.clock = ClockPlan::default()),
             |plan| plan.store.clock = ClockPlan::default(),
             |plan| plan.store.sync_ms = 0,
@@ -158,6 +159,13 @@ impl Search<'_> {
             self.keeps(plainer);
         }
     }
+}
+
+/// Those whose host is gone.
+fn drop_faults_of_nobody(plan: &mut Plan) {
+    let nodes = plan.nodes.iter().map(|node| node.name.clone());
+    let there: Vec<_> = nodes.chain(plan.client_names()).chain([STORE.to_owned()]).collect();
+    plan.faults.retain(|planned| there.contains(&planned.host));
 }
 
 fn deploys(instance: &InstancePlan) -> bool {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::env::VarError;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -68,7 +68,7 @@ where
 {
     Simulation {
         workload: Custom {
-            name: name_of_the_test(),
+            name: as_a_file(&path_of_the_test()),
             code: Box::new(code),
             starts: Vec::new(),
             instances: INSTANCES,
@@ -79,7 +79,7 @@ where
         },
         swarm: Swarm::all(),
         seeds: 0..100,
-        test: name_of_the_test(),
+        test: path_of_the_test(),
     }
 }
 
@@ -125,7 +125,7 @@ impl Simulation {
     /// What failures and plans call it; the test's own name unless said. Two in one test need
     /// two names.
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.workload.name = name.into();
+        self.workload.name = as_a_file(&name.into());
         self
     }
 
@@ -236,20 +236,26 @@ impl Simulation {
         }
         let workload: Arc<dyn Workload> = Arc::new(workload);
         let draw = |seed| Plan::draw(seed, &*workload, &swarm);
-        let runs = number(SHRINK)?;
-        if let Some(file) = said(PLAN)? {
-            let plan = load_for(&PathBuf::from(file), &*workload);
-            let plan = plan.map_err(|error| error.to_string())?;
-            return one(plan, &workload, &test, runs).map(|outcome| vec![outcome]);
+        let (file, seed, runs) = (said(PLAN)?.map(PathBuf::from), number(SEED)?, number(SHRINK)?);
+        if file.is_some() && seed.is_some() {
+            return Err(format!("{PLAN} and {SEED} are both set: a plan has its seed"));
         }
-        if let Some(seed) = number(SEED)? {
-            return one(draw(seed), &workload, &test, runs).map(|outcome| vec![outcome]);
+        if runs.is_some() && file.is_none() && seed.is_none() {
+            return Err(format!("{SHRINK} is set alone: name a {PLAN} or a {SEED} that fails"));
+        }
+        let again = Again { test: &test, file: file.as_deref(), runs };
+        if let Some(file) = &file {
+            let plan = load_for(file, &*workload).map_err(|error| error.to_string())?;
+            return one(plan, &workload, again).map(|outcome| vec![outcome]);
+        }
+        if let Some(seed) = seed {
+            return one(draw(seed), &workload, again).map(|outcome| vec![outcome]);
         }
         let next = AtomicU64::new(seeds.start);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shares = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..cores)
-                .map(|_| scope.spawn(|| work((&next, seeds.end), &draw, &workload, &test)))
+                .map(|_| scope.spawn(|| work((&next, seeds.end), &draw, &workload, again)))
                 .collect();
             threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
         });
@@ -267,7 +273,7 @@ fn work(
     (next, end): (&AtomicU64, u64),
     plan: &(dyn Fn(u64) -> Plan + Sync),
     workload: &Arc<dyn Workload>,
-    test: &str,
+    again: Again<'_>,
 ) -> Result<Vec<Outcome>, String> {
     let mut outcomes = Vec::new();
     loop {
@@ -275,7 +281,7 @@ fn work(
         if seed >= end {
             return Ok(outcomes);
         }
-        match one(plan(seed), workload, test, None) {
+        match one(plan(seed), workload, again) {
             Ok(outcome) => outcomes.push(outcome),
             Err(told) => {
                 next.store(end, Ordering::Relaxed);
@@ -285,32 +291,42 @@ fn work(
     }
 }
 
-/// Run a plan. Of one that fails: the text to panic with.
-fn one(
-    plan: Plan,
-    workload: &Arc<dyn Workload>,
-    test: &str,
+/// What is said of how to see a failure again.
+#[derive(Clone, Copy)]
+struct Again<'a> {
+    /// The test that shows it.
+    test: &'a str,
+    /// Where its plan was read from; that stays as it is.
+    file: Option<&'a Path>,
+    /// It is made small in at most so many runs.
     runs: Option<u64>,
-) -> Result<Outcome, String> {
+}
+
+/// Run a plan. Of one that fails: the text to panic with.
+fn one(plan: Plan, workload: &Arc<dyn Workload>, again: Again<'_>) -> Result<Outcome, String> {
     let outcome = run(&plan, workload);
     if outcome.failure.is_none() {
         return Ok(outcome);
     }
-    let small = runs.and_then(|runs| shrink(&plan, workload, runs, &mut |_, _| ()));
-    let (plan, suffix) = small.map_or((plan, ""), |small| (small.plan, ".small"));
-    Err(failed(&plan, workload, test, suffix).unwrap_or_else(|error| error.to_string()))
+    let small = again.runs.and_then(|runs| shrink(&plan, workload, runs, &mut |_, _| ()));
+    let is_small = small.is_some();
+    let plan = small.map_or(plan, |small| small.plan);
+    Err(failed(&plan, workload, again, is_small).unwrap_or_else(|error| error.to_string()))
 }
 
 /// What there is to say of a plan that fails. It is kept, and so is a page of its run.
 fn failed(
     plan: &Plan,
     workload: &Arc<dyn Workload>,
-    test: &str,
-    suffix: &str,
+    again: Again<'_>,
+    is_small: bool,
 ) -> io::Result<String> {
     let (outcome, entries) = run_traced(plan, workload, true);
-    let file = keep_beside(&outcome, plan, suffix)?;
-    let again = format!("{PLAN}={} cargo test {test}", file.display());
+    let file = match again.file {
+        Some(file) if !is_small => std::path::absolute(file)?,
+        Some(_) | None => keep_beside(&outcome, plan, if is_small { ".small" } else { "" })?,
+    };
+    let again = format!("{PLAN}={} cargo test {}", file.display(), again.test);
     let page = report::page(plan, &outcome, &entries, &again).map_err(io::Error::other)?;
     let shown = file.with_extension("html");
     std::fs::write(&shown, page)?;
@@ -337,10 +353,16 @@ fn number(name: &str) -> Result<Option<u64>, String> {
 }
 
 /// The harness gives the thread of a test its path: so failures of two tests have two names.
-fn name_of_the_test() -> String {
+fn path_of_the_test() -> String {
     let thread = std::thread::current();
     let path = thread.name().filter(|name| *name != "main");
-    path.and_then(|path| path.rsplit("::").next()).unwrap_or(UNNAMED).to_owned()
+    path.unwrap_or(UNNAMED).to_owned()
+}
+
+/// A name that files can have.
+fn as_a_file(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    name.replace("::", "-").chars().map(plain).collect()
 }
 
 impl Workload for Custom {

@@ -48,7 +48,8 @@ impl Plan {
             }
             deployments(place, instance, workload)?;
         }
-        self.faults.iter().enumerate().try_for_each(|(place, fault)| self.fault(place, fault))
+        let mut faults = self.faults.iter().enumerate();
+        faults.try_for_each(|(place, fault)| self.fault(place, fault, workload))
     }
 
     fn nodes(&self, workload: &dyn Workload) -> Problem {
@@ -71,7 +72,7 @@ impl Plan {
         Ok(())
     }
 
-    fn fault(&self, place: usize, planned: &Planned) -> Problem {
+    fn fault(&self, place: usize, planned: &Planned, workload: &dyn Workload) -> Problem {
         let Planned { host, boundary, nth, fault } = planned;
         let role = self.role(host).ok_or_else(|| {
             let nodes = self.nodes.iter().map(|node| node.name.clone());
@@ -89,6 +90,12 @@ impl Plan {
         if !comes_to(*boundary, role) {
             let point = format!("{boundary:?}");
             return Err(format!("faults[{place}]: `{host}`{} never comes to {point}", on(role)));
+        }
+        if !strikes_at(fault, *boundary) {
+            return Err(format!("faults[{place}]: `{name}` cannot strike at {boundary:?}"));
+        }
+        if let Fault::Upgrade(upgrade) = fault {
+            build(&format!("faults[{place}].fault.upgrade.build"), upgrade.build, workload)?;
         }
         Ok(())
     }
@@ -141,6 +148,36 @@ fn befalls(fault: &Fault, role: Role) -> bool {
     }
 }
 
+/// Where a fault can strike: what only the one who came to the point can do needs the right
+/// one; what befalls a host as a whole does not.
+fn strikes_at(fault: &Fault, boundary: Boundary) -> bool {
+    match fault {
+        Fault::Throw(_) | Fault::Hang(_) => boundary == Boundary::Began,
+        Fault::Linger(_) => boundary == Boundary::Effect,
+        Fault::LoseAnswer(_) | Fault::Duplicate(_) => matches!(boundary, Boundary::Durable(_)),
+        Fault::Refuse(_) => matches!(boundary, Boundary::Arrived(_)),
+        Fault::DiskFull(_) | Fault::IoError(_) | Fault::BitRot(_) | Fault::LyingSync(_) => {
+            matches!(boundary, Boundary::Disk(_))
+        }
+        Fault::SqlError(_) | Fault::Delay(_) => {
+            matches!(boundary, Boundary::Statement(_) | Boundary::Committing(_))
+        }
+        Fault::LoseNotification(_) => boundary == Boundary::Notifying,
+        Fault::Kill(_)
+        | Fault::HostLoss(_)
+        | Fault::Freeze(_)
+        | Fault::Slow(_)
+        | Fault::Upgrade(_)
+        | Fault::Shutdown(_)
+        | Fault::Partition(_)
+        | Fault::OneWay(_)
+        | Fault::Hold(_)
+        | Fault::Reset(_)
+        | Fault::ClockJump(_)
+        | Fault::PowerCut(_) => true,
+    }
+}
+
 /// Who comes to a point.
 fn comes_to(boundary: Boundary, role: Role) -> bool {
     match boundary {
@@ -190,7 +227,7 @@ fn within<T: PartialOrd + Copy + Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Kill, Throw};
+    use crate::fault::{Kill, Throw, Upgrade};
     use crate::plan::StepPlan;
     use crate::swarm::Swarm;
     use crate::workload::{Orders, all};
@@ -208,6 +245,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_plan_that_is_kept_can_be_run() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let plans: Vec<_> =
+            files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+        assert!(plans.len() >= 10, "{plans:?}");
+        for plan in plans {
+            crate::cli::load(&plan).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_is_named() {
+        let mut plan = serde_json::to_value(Plan::draw(3, &Orders, &Swarm::calm())).unwrap();
+        plan["banana"] = 1.into();
+        let problem = serde_json::from_value::<Plan>(plan).unwrap_err().to_string();
+        assert!(problem.contains("unknown field `banana`"), "{problem}");
+    }
+
     fn fault(host: &str, nth: u64, boundary: Boundary, fault: impl Into<Fault>) -> Planned {
         Planned { host: host.to_owned(), boundary, nth, fault: fault.into() }
     }
@@ -215,7 +272,7 @@ mod tests {
     #[test]
     fn what_keeps_a_plan_from_being_run_is_named_with_what_was_expected() {
         type Change = fn(&mut Plan);
-        let changes: [(&str, Change); 15] = [
+        let changes: [(&str, Change); 17] = [
             ("latency_ms is 0: expected 1 to", |plan| plan.latency_ms = 0),
             ("clients is 100000: expected 0 to 20", |plan| plan.clients = 100_000),
             ("the number of nodes is 0: expected 1 to", |plan| plan.nodes.clear()),
@@ -242,6 +299,13 @@ mod tests {
                 plan.store.kind = StoreKind::Sqlite;
                 let kill = Kill { down_ms: 1 };
                 plan.faults = vec![fault("store", 1, Boundary::Notifying, kill)];
+            }),
+            ("`throw` cannot strike at Wrote", |plan| {
+                plan.faults = vec![fault("node-1", 1, Boundary::Wrote, Throw)];
+            }),
+            ("upgrade.build is 9: expected 0 to 1", |plan| {
+                let upgrade = Upgrade { build: 9, down_ms: 1 };
+                plan.faults = vec![fault("node-1", 1, Boundary::Wrote, upgrade)];
             }),
             ("deploy.build is 7: expected 0 to 1", |plan| {
                 let action = Action::Deploy { build: 7 };

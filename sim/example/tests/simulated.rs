@@ -119,6 +119,7 @@ fn the_environment_replays_one_seed_or_a_plan_and_says_what_it_cannot_read() {
         ("DUROXIDE_SIM_SEED", "nine", "DUROXIDE_SIM_SEED=nine is not a number"),
         ("DUROXIDE_SIM_PLAN", "no-such-plan.json", "no-such-plan.json: No such file"),
         ("DUROXIDE_SIM_SHRINK", "much", "DUROXIDE_SIM_SHRINK=much is not a number"),
+        ("DUROXIDE_SIM_SHRINK", "9", "DUROXIDE_SIM_SHRINK is set alone"),
     ] {
         let (passed, told) = run(name, value);
         assert!(!passed && told.contains(named), "{told}");
